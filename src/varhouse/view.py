@@ -63,6 +63,12 @@ NO_VIEW_FIX = Text(
     "the keepers of the store make it: varhouse share release {store} --role {role}",
     "请由库管理者生成: varhouse share release {store} --role {role}",
 )
+NO_VIEW_REMOTE_FIX = Text(
+    "open the store of the role at its own URL; its keepers push it:"
+    " varhouse store push STORE/_views/{role} URL",
+    "请按其自身的 URL 打开该角色的视图库;由库管理者上传:"
+    " varhouse store push STORE/_views/{role} URL",
+)
 NOT_SHOWN_NOW = Text(
     "what was made for the role {role} shows a cohort that it may be shown no more",
     "角色 {role} 的视图库中含有现已不得向其展示的队列",

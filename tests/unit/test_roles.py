@@ -24,12 +24,14 @@ from varhouse.governance.chain import this_user
 from varhouse.governance.ledger import Ledger
 from varhouse.governance.readers import closed_cohorts
 from varhouse.governed import CONTROLLED, INSIDE, PUBLIC, REGISTERED, ROLES, view_folder
+from varhouse.publish import publish_release
 from varhouse.query.describe import describe_strata
 from varhouse.query.sql import run_sql
 from varhouse.sharing.views import Wanted, release_view
 from varhouse.store.errata import SEALED, WITHDRAWN, Erratum, add_erratum
 from varhouse.store.mirror import LEDGER, is_metadata
 from varhouse.store.reader import Store, open_store
+from varhouse.store.releases import list_releases
 from varhouse.tables.roledocument import REASONS, document
 from varhouse.tables.schema import TABLES, VARIANTS, Column, annotation_table
 from varhouse.view import View
@@ -193,6 +195,10 @@ PYTHON: dict[str, Callable[[Store, str], object]] = {
 """Ways of the Python API to ask for a table."""
 
 
+IN_SQL = ("accounts", "annotations_panel", "cohorts", "ids", "samples")
+"""Tables that are asked for in SQL, too: each question makes all views anew."""
+
+
 def asked(store: Store, way: Callable[[Store, str], object], name: str) -> str:
     try:
         return str(way(store, name))
@@ -209,6 +215,8 @@ def test_python_tells_each_role_what_is_declared_for_it(marked: Path, role: str)
     store = varhouse.open(marked, audience=role)
     seen: set[str] = set()
     for name, (kind, way) in itertools.product(all_names(marked), PYTHON.items()):
+        if kind == "sql" and name not in IN_SQL:
+            continue
         told = asked(store, way, name)
         assert not [m for m in above(role) if m in told], (name, kind, told)
         seen |= found_marks(told)
@@ -392,12 +400,16 @@ def test_a_role_of_a_governed_store_hears_of_no_other_cohort(
     words = [f"{c!r}" for c in hidden] + [f'"{c}"' for c in hidden]
     words += [f"cohort={c}" for c in hidden] + [f"PERMIT-{c}" for c in hidden]
     lines = [["query", str(governed), "--table", "cohorts", "--cohort", c] for c in hidden]
+    seen = ""
+    # Who works inside says so at the gate, and takes along what he may see.
+    more = ["--audience", role, *(["--to", "inside"] if role == INSIDE else [])]
     for line in [*commands(governed, out), *lines]:
-        told = run_command([*line, "--audience", role], out)
+        seen += (told := run_command([*line, *more], out))
         for word in line:
             told = told.replace(f"{word!r}", "")
         assert not [w for w in words if w in told], (line, told)
         assert "Traceback" not in told, line
+    assert not [c for c in SHOWN[role] if f'"{c}"' not in seen]
 
 
 def test_without_its_store_a_role_is_told_the_command(tmp_path: Path) -> None:
@@ -407,6 +419,33 @@ def test_without_its_store_a_role_is_told_the_command(tmp_path: Path) -> None:
             varhouse.open(path, audience=role)
         assert f"varhouse share release store --role {role}" in caught.value.fix
         assert str(tmp_path) not in f"{caught.value}"
+
+
+@pytest.mark.parametrize("role", LIMITED)
+def test_a_view_store_says_what_it_shows(
+    governed: Path, role: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    number = open_store(governed).release
+    for asked in ([str(governed), "--audience", role], [str(view_folder(governed, role))]):
+        line = [*asked, *(["--to", "inside"] if role == INSIDE else [])]
+        assert main(["store", "show", *line]) == 0
+        told = capfd.readouterr().out
+        assert f"view      of {role}; shows release {number} of the whole store" in told
+        assert main(["store", "show", *line, "--json"]) == 0
+        assert json.loads(capfd.readouterr().out)["cohorts"] == sorted(SHOWN[role])
+        assert main(["store", "log", *line]) == 0
+        told = capfd.readouterr().out
+        assert told.count("\n") == len(list_releases(view_folder(governed, role)))
+
+
+def test_a_page_says_for_whom_it_is(marked: Path, tmp_path: Path) -> None:
+    for role in ROLES:
+        publish_release(varhouse.open(marked, audience=role), tmp_path / role)
+        page = (tmp_path / role / "README.md").read_text()
+        assert ("may be given to anybody" in page) == (role == PUBLIC)
+        assert ("Not to be passed on: annotations_panel" in page) == (
+            role in (INSIDE, CONTROLLED)
+        )
 
 
 def test_a_view_store_shows_no_more_wherever_it_lies(governed: Path, tmp_path: Path) -> None:
@@ -434,6 +473,9 @@ def test_a_view_that_shows_what_it_may_no_more_is_not_read(
         varhouse.open(copied, audience=REGISTERED)
     assert "share release copy --role registered" in caught.value.fix
     assert "club" not in str(caught.value)
+    # Nor by its own folder, as long as it lies in the store.
+    with pytest.raises(AccessError, match="may be shown no more"):
+        varhouse.open(view_folder(copied, REGISTERED))
     number = open_store(copied).release
     add_erratum(copied, number, Erratum(WITHDRAWN, "a mistake", "2026-01-01T00:00:00Z"))
     with caplog.at_level(logging.WARNING, logger="varhouse.store"):

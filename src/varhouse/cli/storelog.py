@@ -88,6 +88,8 @@ def _show(args: argparse.Namespace) -> int:
     say(f"store     {about['path']}")
     say(f"assembly  {about['assembly']}")
     print(f"release   {about['release']} of {about['time']}")
+    if "role" in about:
+        say(f"view      of {about['role']}; shows release {about['shows']} of the whole store")
     for erratum in about["errata"]:
         say(f"{erratum['kind']:<9} {erratum['time']}: {mask_text(erratum['reason'])}")
     print(f"digest    {about['digest']}")

@@ -9,6 +9,7 @@ import polars as pl
 
 from varhouse import __version__
 from varhouse.files import sync_file, write_json, write_text
+from varhouse.governed import CONTROLLED, INSIDE, PUBLIC, REGISTERED
 from varhouse.publish.parquet import PublishedTable
 from varhouse.store.history import errata_lines
 from varhouse.store.reader import Store
@@ -103,9 +104,18 @@ def _manifest(
     }
 
 
+_FOR = {
+    PUBLIC: "Only what may be given to anybody is in it.",
+    REGISTERED: "Not for the public: for who is registered and keeps to the terms of use.",
+    INSIDE: "Not for the public: for who works in the reading room of the store.",
+    CONTROLLED: "Not for the public: it holds what the keepers of the store see.",
+}
+"""What the page says of for whom it is."""
+
+
 def _restricted(store: Store, made: Sequence[PublishedTable]) -> list[str]:
     """List what is in the tables and may not be passed on, or tells of single people."""
-    if store.view.is_limited:
+    if store.view.is_passed_on:
         return []
     sources = {f"annotations_{name}" for name in store.restricted}
     names = (t.table for t in made)
@@ -122,9 +132,7 @@ def _dictionary(made: Sequence[PublishedTable]) -> str:
 
 def _page(store: Store, made: Sequence[PublishedTable]) -> str:
     restricted = _restricted(store, made)
-    audience = "\nOnly what may be given to anybody is in it.\n"
-    if not store.view.is_limited:
-        audience = "\nNot for the public: it holds what the keepers of the store see.\n"
+    audience = f"\n{_FOR[store.view.audience]}\n"
     if restricted:
         audience += f"Not to be passed on: {', '.join(restricted)}.\n"
     audience += "".join(f"\n**{line}**\n" for line in errata_lines(store))

@@ -18,7 +18,7 @@ from varhouse.store.layout import read_store_file
 from varhouse.store.lock import store_lock
 from varhouse.store.reader import Store
 from varhouse.store.releases import list_releases, read_release, read_tags, resolve_release
-from varhouse.store.viewstores import root_for
+from varhouse.store.viewstores import ROLE, root_for, shown_release
 from varhouse.view import View
 
 
@@ -90,6 +90,7 @@ def describe(store: Store, *, is_sealed: bool = False) -> dict[str, Any]:
     -------
     dict
         path, assembly, format, release, time, digest, cohorts (None of a sealed one), errata,
+        of a view store role and shows (the release of the governed store that it shows),
         changes (see `history.changes_of`), and `tables`: name to rows (None: some are hidden),
         files, bytes and Delta version.
     """
@@ -102,6 +103,7 @@ def describe(store: Store, *, is_sealed: bool = False) -> dict[str, Any]:
         "digest": store.digest(),
         "cohorts": None if is_sealed else cohorts_of(store),
         "errata": errata_of(store.path, store.release),
+        **_of_view(store),
         "changes": changes_of(store.path, store.release, store.view_of_all),
         "tables": {
             name: {
@@ -113,6 +115,13 @@ def describe(store: Store, *, is_sealed: bool = False) -> dict[str, Any]:
             for name, t in sorted(store.record.tables.items())
         },
     }
+
+
+def _of_view(store: Store) -> dict[str, Any]:
+    """Tell of a view store its role and which release of the governed store it shows."""
+    if ROLE not in store.meta:
+        return {}
+    return {"role": store.meta[ROLE], "shows": shown_release(store.meta)}
 
 
 def describe_release(

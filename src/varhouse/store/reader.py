@@ -17,7 +17,7 @@ import polars as pl
 from varhouse.errors import AccessError, StoreError, UsageError, nearest, one_of
 from varhouse.genome.contigs import Contig, Contigs
 from varhouse.genome.regions import parse_region
-from varhouse.governed import CONTROLLED, PUBLIC, VIEWS, is_governed
+from varhouse.governed import CONTROLLED, PUBLIC, VIEWS, governed_store_of
 from varhouse.store import delta
 from varhouse.store.errata import check_is_open, told_if_sealed
 from varhouse.store.layout import read_store_file, table_folder
@@ -80,7 +80,8 @@ def open_store(
     view = View(audience)
     given = local_path(path).absolute()
     meta = read_store_file(given)
-    root = root_for(given, view.audience) if view.is_limited else given
+    whole = governed_store_of(given)
+    root = root_for(given, view.audience) if view.is_limited and whole == given else given
     if root != given:
         meta = read_store_file(root)
     number = resolve_release(root, release)
@@ -91,11 +92,11 @@ def open_store(
         if (role := role_of(root, said)) is not None:
             view = view.lowered(role)
     hidden: Iterable[str] = ()
-    if closed is not None and not view.is_limited and is_governed(given):
+    if closed is not None and not view.is_limited and whole == given:
         hidden = closed(given, view.audience)
     store = Store(root, meta, record).seen_by(view.audience, hidden)
-    if root != given:
-        check_shown(given, view.audience, record.meta, store.cohort_names(), closed)
+    if whole is not None and whole != root:
+        check_shown(whole, view.audience, record.meta, store.cohort_names(), closed)
     return store
 
 

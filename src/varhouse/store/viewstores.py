@@ -15,7 +15,15 @@ from typing import Any
 from varhouse.errors import AccessError, StoreError
 from varhouse.governed import ROLES, is_governed, view_folder
 from varhouse.store.errata import SEALED, read_errata
-from varhouse.view import NO_VIEW, NO_VIEW_FIX, NOT_SHOWN_NOW, SHOWS_ERRATUM, SHOWS_SEALED
+from varhouse.store.mirror import MARK
+from varhouse.view import (
+    NO_VIEW,
+    NO_VIEW_FIX,
+    NO_VIEW_REMOTE_FIX,
+    NOT_SHOWN_NOW,
+    SHOWS_ERRATUM,
+    SHOWS_SEALED,
+)
 
 log = logging.getLogger("varhouse.store")
 
@@ -40,11 +48,12 @@ def root_for(root: Path, role: str) -> Path:
     if not is_governed(root):
         return root
     own = view_folder(root, role)
-    if not (own / "_store" / "store.json").is_file():
-        raise AccessError(
-            NO_VIEW.say(role=role), NO_VIEW_FIX.say(role=role, store=shlex.quote(root.name))
-        )
-    return own
+    if (own / "_store" / "store.json").is_file():
+        return own
+    told = NO_VIEW_FIX.say(role=role, store=shlex.quote(root.name))
+    if (root / MARK).exists():
+        told = NO_VIEW_REMOTE_FIX.say(role=role)
+    raise AccessError(NO_VIEW.say(role=role), told)
 
 
 def role_of(root: Path, meta: Mapping[str, Any]) -> str | None:
