@@ -34,7 +34,7 @@ class Worlds:
     het: dict[tuple[str, str], Ints]
     hom: dict[tuple[str, str], Ints]
     haploid: str = ""
-    """Stratum of people with one copy: of these `het` are hemizygous."""
+    """Stratum of people with one copy (`*`: everybody): of these `het` are hemizygous."""
 
     @property
     def n(self) -> int:
@@ -56,11 +56,18 @@ class Worlds:
     def people(self, leaves: Sequence[tuple[str, str]]) -> int:
         return sum(self.sizes[c][s] for c, s in leaves)
 
+    def has_one_copy(self, leaf: tuple[str, str]) -> bool:
+        return self.haploid in (leaf[1], "*")
+
+    def single(self, leaves: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """List leaves of people with one copy."""
+        return [leaf for leaf in leaves if self.has_one_copy(leaf)]
+
     def sums(self, leaves: Sequence[tuple[str, str]]) -> tuple[Ints, Ints, Ints]:
         """Add up heterozygotes, homozygotes and the hemizygous."""
         none = np.zeros(self.n, np.int64)
-        own = [self.het[leaf] for leaf in leaves if leaf[1] != self.haploid]
-        hemi = [self.het[leaf] for leaf in leaves if leaf[1] == self.haploid]
+        own = [self.het[leaf] for leaf in leaves if not self.has_one_copy(leaf)]
+        hemi = [self.het[leaf] for leaf in leaves if self.has_one_copy(leaf)]
         hom = [self.hom[leaf] for leaf in leaves]
         return sum(own, none), sum(hom, none), sum(hemi, none)
 
@@ -71,7 +78,7 @@ def all_worlds(sizes: Sizes, haploid: str = "") -> Worlds:
     options = []
     for cohort, stratum in leaves:
         n = sizes[cohort][stratum]
-        most = 0 if stratum == haploid else n
+        most = 0 if haploid in (stratum, "*") else n
         options.append([(a, b) for b in range(most + 1) for a in range(n - b + 1)])
     grid = np.indices([len(o) for o in options]).reshape(len(options), -1)
     het, hom = {}, {}
@@ -94,9 +101,7 @@ def rows_of(worlds: Worlds, alt: str = "C", *, strata: bool = True) -> Rows:
             continue
         het, hom, hemi = worlds.sums(leaves)
         n = np.full(worlds.n, worlds.people(leaves))
-        single = np.full(
-            worlds.n, worlds.people([leaf for leaf in leaves if leaf[1] == worlds.haploid])
-        )
+        single = np.full(worlds.n, worlds.people(worlds.single(leaves)))
         values = dict.fromkeys(counts, np.zeros(worlds.n, np.int64)) | {
             "ac": het + 2 * hom + hemi, "an": 2 * n - single, "an_written": 2 * n - single,
             "n_het": het, "n_hom_alt": hom, "n_hemi": hemi, "n_not_diploid": single,
@@ -199,7 +204,7 @@ def numbers_of(worlds: Worlds) -> Iterator[tuple[str, Ints]]:
     for (name, stratum), leaves in found.items():
         het, hom, hemi = worlds.sums(leaves)
         n = worlds.people(leaves)
-        an = 2 * n - worlds.people([leaf for leaf in leaves if leaf[1] == worlds.haploid])
+        an = 2 * n - worlds.people(worlds.single(leaves))
         carriers, copies = het + hom + hemi, het + 2 * hom + hemi
         for what, values in (
             ("carriers", carriers), ("het", het), ("hom", hom), ("hemi", hemi),

@@ -5,7 +5,8 @@ After = before + those who joined - those who left. So of each earlier release:
 - a difference of two numbers that are shown must itself be 0 or large;
 - what was masked stays masked as long as the allele is shown, and genotypes that were kept
   back stay so: what is shown later would bound what was masked;
-- an allele that was not shown appears only if those who joined could have brought all of it;
+- an allele that was not shown appears only if those who joined could have brought all of it
+  but one;
 - counts that changed though too few people did are masked.
 
 A cohort without a row of an allele that was shown had nobody who carries it.
@@ -96,12 +97,13 @@ def changes(cells: Cells, earlier: Sequence[Earlier], k: int) -> Changes:
         out.quality.append(_differences(quality, k))
         few = then.too_few_explain(np.hstack([copies, genotypes, quality]), k)
         out.no_copies[:] |= few
+        ac = cells.rows["ac"].cast(pl.Int64).fill_null(0).to_numpy()
+        carriers = carriers_and_others(cells.rows)[:, 0]
+        out.no_copies[:] |= then.comes_too_early(ac, 2)
+        out.no_genotypes[:] |= then.comes_too_early(carriers, 1)
         if release.same_role:
-            ac = cells.rows["ac"].cast(pl.Int64).fill_null(0).to_numpy()
-            out.no_copies[:] |= then.was_masked() | then.comes_too_early(ac, 2)
-            carriers = carriers_and_others(cells.rows)[:, 0]
-            early = then.comes_too_early(carriers, 1)
-            out.no_genotypes[:] |= early | then.had_copies_alone()
+            out.no_copies[:] |= then.was_masked()
+            out.no_genotypes[:] |= then.had_copies_alone()
     return out
 
 
@@ -115,6 +117,7 @@ class _Then:
 
     def __init__(self, cells: Cells, release: Earlier) -> None:
         self.cells = cells
+        self.same_role = release.same_role
         rows = pl.concat([release.frequencies, release.totals], how="diagonal_relaxed")
         names = ("an", "ac", "n_samples", "n_missing", *_GENOTYPES, *_QUALITY)
         known = [pl.col(n) for n in names if n in rows.columns]
@@ -227,8 +230,25 @@ class _Then:
         """Tell which totals of alleles that were not shown say how many there were.
 
         There were so few that they were not shown; those who joined, with `each` at most,
-        must be able to have brought all others but one.
+        must be able to have brought all others but one. Of a more open role of which nobody
+        joined this one, nothing follows: it may have a greater k.
         """
         new = (self.cells.kind == ROOT) & ~self.allele_shown & (self.people >= 0)
-        out: Bools = new & (have > each * self.people + 1)
+        if not self.same_role:
+            new &= self.people > 0
+        out: Bools = new & (have > self._could_bring(each) + 1)
+        return out
+
+    def _could_bring(self, each: int) -> Ints:
+        """Say how many copies, or people, those who joined can have brought.
+
+        Whose cohort has no row of the allele brought none.
+        """
+        cells = self.cells
+        at = np.flatnonzero((cells.kind == COHORT) & (self.people >= 0))
+        sums = np.zeros(int(cells.allele.max()) + 1, np.int64)
+        brought = np.minimum(each * self.people[at], cells.an[at])
+        np.add.at(sums, cells.allele[at], brought)
+        has = np.bincount(cells.allele[at], minlength=sums.size) > 0
+        out: Ints = np.where(has[cells.allele], sums[cells.allele], each * self.people)
         return out
