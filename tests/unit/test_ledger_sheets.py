@@ -242,3 +242,26 @@ def test_what_is_no_sheet_of_the_ledger(tmp_path: Path) -> None:
         import_sheets(tmp_path, [path], "cohorts")
     with pytest.raises(FileNotFoundError):
         import_sheets(tmp_path, [tmp_path / "nowhere.tsv"])
+
+
+def test_many_mistakes_are_counted_and_not_all_printed(tmp_path: Path) -> None:
+    make_ledger(tmp_path)
+    rows = [["cohort", "tier"], *([f"c{i}", "T9"] for i in range(1000))]
+    with pytest.raises(ConfigError) as error:
+        import_sheets(tmp_path, [write(tmp_path / "cohorts.tsv", rows, "utf-8 tab")])
+    assert len(error.value.problems) == 1000
+    told = str(error.value).splitlines()
+    assert told[0].startswith("1000 mistake(s)")
+    assert (len(told), told[-1]) == (202, "  - ... and 800 more")
+
+
+def test_mistakes_are_told_in_chinese(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VARHOUSE_LANGUAGE", "zh")
+    make_ledger(tmp_path)
+    rows = [["队列", "省份", "数据分级"], ["zj", "浙冮", "T9"]]
+    with pytest.raises(ConfigError) as error:
+        import_sheets(tmp_path, [write(tmp_path / "c.csv", rows, "gb18030 ,")])
+    told = str(error.value)
+    assert told.startswith("台账表格有 2 处错误")
+    assert "c.csv:2: “采集省份 (provinces)”列: '浙冮' 不是有效的省级行政区" in told
+    assert "c.csv:2: “数据分级 (tier)”列: 'T9' 不在可选值 T0, T1, T2, T3 之中" in told

@@ -52,13 +52,21 @@ _MORE = Text(
 
 _MISTAKES = Text("{n} mistake(s) {where}\n{lines}", "{where}有 {n} 处错误\n{lines}")
 
+_AND_MORE = Text("... and {n:,} more", "……另有 {n:,} 处")
+
+_MOST_SHOWN = 200
+"""Mistakes that are printed; a whole sheet in another column is thousands."""
+
 
 class MistakesError(ConfigError):
     """All mistakes of what was to be entered, one line each."""
 
     def __init__(self, problems: list[str], where: Text) -> None:
         super().__init__(problems, where.en)
-        lines = "\n".join(f"  - {p}" for p in problems)
+        shown = [f"  - {p}" for p in problems[:_MOST_SHOWN]]
+        if len(problems) > _MOST_SHOWN:
+            shown.append("  - " + _AND_MORE.say(n=len(problems) - _MOST_SHOWN))
+        lines = "\n".join(shown)
         self.message = _MISTAKES.say(n=len(problems), where=where.say(), lines=lines)
 
 
@@ -86,19 +94,19 @@ def check_entry(
     if kind not in KINDS:
         known = ", ".join(KINDS)
         return {}, [_NO_KIND.say(kind=kind, near=near(kind, KINDS), known=known)]
-    declared = KINDS[kind].fields
+    declared, word = KINDS[kind].fields, KINDS[kind].word
     kept: dict[str, Any] = {}
     problems: list[str] = []
     for name, value in fields.items():
         if name not in declared:
             said = {"near": near(name, declared), "known": ", ".join(declared)}
-            problems.append(_NO_FIELD.say(kind=kind, subject=subject, name=name, **said))
+            problems.append(_NO_FIELD.say(kind=word, subject=subject, name=name, **said))
             continue
         try:
             kept[name] = None if value is None else declared[name].form.take(value)
         except FormError as wrong:
             problems.append(
-                _WRONG_VALUE.say(kind=kind, subject=subject, name=name, why=wrong.say())
+                _WRONG_VALUE.say(kind=word, subject=subject, name=name, why=wrong.say())
             )
     try:
         about = read_text(subject_of(kind, subject, kept))
@@ -108,7 +116,7 @@ def check_entry(
         return kept, problems
     if not about:
         what = KINDS[kind].subject.say()
-        return kept, [_NO_SUBJECT.say(kind=kind, what=what)]
+        return kept, [_NO_SUBJECT.say(kind=word, what=what)]
     now = {**state.get((kind, about), {}), **kept}
     if kind == "withdraw" and "from" in kept and kept["from"] is None:
         # Taken back: it had been somebody's mistake.
@@ -119,13 +127,14 @@ def check_entry(
 def _as_a_whole(kind: str, subject: str, now: Mapping[str, Any]) -> list[str]:
     """Say what is wrong with a subject as the entry leaves it."""
     problems = [
-        _NEEDED.say(kind=kind, subject=subject, name=name)
+        _NEEDED.say(kind=KINDS[kind].word, subject=subject, name=name)
         for name in KINDS[kind].needed
         if now.get(name) in (None, "", [])
     ]
     first, until = now.get("valid_from"), now.get("valid_until")
     if first and until and until < first:
-        problems.append(_ORDER.say(kind=kind, subject=subject, until=until, first=first))
+        days = {"kind": KINDS[kind].word, "first": first}
+        problems.append(_ORDER.say(**days, subject=subject, until=until))
     fixed = {r.name: r.kind.value for r in (INSIDE, OPEN)}
     if kind == "recipient" and now.get("kind") != fixed.get(subject, now.get("kind")):
         problems.append(_FIXED.say(subject=subject))

@@ -160,6 +160,23 @@ class EntryKind:
     fields: Mapping[str, Field]
     needed: tuple[str, ...] = ()
 
+    @property
+    def word(self) -> str:
+        """What messages call it, in the reader's language."""
+        return _WORDS[self.name].say()
+
+
+_WORDS = {
+    "cohort": Text("cohort", "队列"),
+    "consent": Text("consent", "知情同意"),
+    "paper": Text("paper", "批件"),
+    "recipient": Text("recipient", "接收方"),
+    "grant": Text("grant", "授权"),
+    "withdraw": Text("withdraw", "撤回"),
+    "rules": Text("rules", "规则"),
+    "small_counts": Text("small_counts", "小计数保护"),
+}
+
 
 def _kind(
     name: str, en: str, zh: str, *fields: Field, needed: tuple[str, ...] = ()
@@ -184,31 +201,37 @@ COHORT = _kind(
     _field("accessions", ACCESSIONS, "accessions", "登记号", "accession",
            "project", "项目编号"),
     _field("holder", CREDIT_CODE, "legal holder (unified social credit code)",
-           "统一社会信用代码", "法人统一社会信用代码", "持有单位代码", "uscc", "credit_code"),
+           "统一社会信用代码", "法人统一社会信用代码", "持有单位代码", "信用代码",
+           "社会信用代码", "uscc", "credit_code"),
     _field("holder_name", TEXT, "name of the legal holder", "持有单位", "法人单位", "单位名称",
            "holder_unit"),
     _field("investigator", TEXT, "principal investigator", "项目负责人", "负责人", "pi"),
     _field("contact", TEXT, "contact", "联系方式", "联系邮箱", "email"),
     _field("publications", TEXTS, "publications", "发表文献", "文献", "publication"),
     _field("provinces", PROVINCES, "provinces of collection (GB/T 2260)", "采集省份", "省份",
-           "采集地区", "province", "province_code"),
-    _field("ethnic_groups", ETHNIC_GROUPS, "ethnic groups (GB/T 3304)", "民族", "ethnic_group",
+           "采集地区", "采集地", "省", "省份代码", "采集省市", "province", "province_code"),
+    _field("ethnic_groups", ETHNIC_GROUPS, "ethnic groups (GB/T 3304)", "民族", "民族代码",
+           "ethnic_group",
            "ethnicity"),
     *(_field(PEOPLE + a, NUMBER, f"people with {en}", zh, f"people_{a.lower()}",
-             f"n_{a.lower()}") for a, (en, zh) in _ASSAY_NAMES.items()),
-    _field("people_total", NUMBER, "distinct people", "总人数", "人数", "people", "n_people"),
+             f"n_{a.lower()}", f"{a.lower()}人数")
+      for a, (en, zh) in _ASSAY_NAMES.items()),
+    _field("people_total", NUMBER, "distinct people", "总人数", "人数", "例数", "people",
+           "n_people"),
     _field("is_pedigree", FLAG, "important genetic family", "重要遗传家系", "家系",
+           "是否重要遗传家系",
            "pedigree", "是否家系"),
     _field("generations_affected", NUMBER, "affected generations", "患病代数",
            "generations"),
     _field("disease", TEXT, "disease of the families", "家系疾病", "疾病", "disease_name"),
     _field("is_specific_region", FLAG, "people of a specific region", "特定地区",
-           "特定地区人群", "specific_region", "是否特定地区"),
+           "特定地区人群", "是否特定地区人群", "specific_region", "是否特定地区"),
     _field("us_people", NUMBER, "people of the United States", "美国人人数", "美国人数",
+           "美籍人数",
            "us_persons"),
     _field("foreign_share", SHARE, "share of foreign parties in the holder",
            "持有单位外资比例", "外资比例"),
-    _field("tier", TIER, "tier", "数据分级", "数据级别", "分级", "data_tier"),
+    _field("tier", TIER, "tier", "数据分级", "数据级别", "分级", "级别", "data_tier"),
     _field("storage_site", TEXT, "storage site", "存储地点", "存储节点", "junction"),
     _field("embargo_until", DATE, "last day of the embargo", "禁发期至", "禁发期", "embargo"),
     _field("licence", TEXT, "licence", "使用许可", "许可协议", "license"),
@@ -222,9 +245,9 @@ COHORT = _kind(
 
 CONSENT = _kind(
     "consent", "consent of a cohort", "队列的知情同意",
-    _field("version", TEXT, "version of the consent form", "知情同意书版本"),
+    _field("version", TEXT, "version of the consent form", "知情同意书版本", "知情同意版本"),
     _field("scope", TEXT, "scope of the consent", "知情同意范围"),
-    _field("duo", DUO, "DUO codes", "DUO代码"),
+    _field("duo", DUO, "DUO codes", "DUO代码", "duo_code", "duo_codes", "数据使用代码"),
     _field("withdrawal_contact", TEXT, "contact for withdrawal", "退出联系方式"),
     _field("ai_training", FLAG, "consent to training of models", "同意用于模型训练"),
 )  # fmt: skip
@@ -232,12 +255,15 @@ CONSENT = _kind(
 PAPER = _kind(
     "paper", "permit, filing, review, report or approval", "批件、备案、审查、报告或批准",
     _field("kind", PAPER_KIND, "kind of paper", "批件类型", "类型"),
-    _field("number", TEXT, "number", "批件编号", "编号", "批准号"),
-    _field("issuer", TEXT, "issuer", "发文机关", "批准机构", "签发机构", "authority"),
+    _field("number", TEXT, "number", "批件编号", "编号", "批准号", "批件号", "文号",
+           "批准文号"),
+    _field("issuer", TEXT, "issuer", "发文机关", "批准机构", "签发机构", "审批机关",
+           "发证机关", "authority"),
     _field("cohorts", NAMES, "cohorts (* for all)", "队列", "适用队列", "cohort",
            "cohort_id", "cohort_name", "队列名称"),
     _field("valid_from", DATE, "first day", "有效期起", "批准日期", "生效日期", "date"),
-    _field("valid_until", DATE, "last day", "有效期至", "有效期止", "截止日期", "expiry"),
+    _field("valid_until", DATE, "last day", "有效期至", "有效期止", "截止日期", "到期日期",
+           "expiry"),
     _field("people", NUMBER, "people that it covers", "批准人数", "批准例数",
            "approved_people", "n_people"),
     _field("assays", ASSAYS, "assays that it covers", "检测类型", "assay"),

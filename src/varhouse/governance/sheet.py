@@ -12,6 +12,7 @@ from typing import Any
 
 from varhouse.errors import InputError
 from varhouse.governance.entrycheck import subject_of
+from varhouse.governance.fieldkinds import KINDS
 from varhouse.governance.fields import FormError, near, read_text
 from varhouse.governance.model import PaperKind
 from varhouse.governance.sheetcols import COHORTS, INGEST_ALONE, SHEETS, Column, LedgerSheet
@@ -288,6 +289,6 @@ class _Reader:
                 known.fields[name] = list(dict.fromkeys(both))
             elif known.fields.setdefault(name, value) != value:
                 said: Said = {"file": self.file, "line": line, "first": number, "column": name}
-                what: Said = {"what": row.kind, "subject": row.subject}
+                what: Said = {"what": KINDS[row.kind].word, "subject": row.subject}
                 self.taken.problems.append(_TWICE.say(**said, **what))
                 return

@@ -109,9 +109,10 @@ def _of(entry: str, fields: Mapping[str, Field], joins: tuple[str, ...] = ()) ->
     return [Column(f.name, entry, f, f.name in joins) for f in fields.values()]
 
 
-def _inline(name: str, field: str, en: str, zh: str, entry: str) -> Column:
+def _inline(name: str, field: str, en: str, zh: str, entry: str, *others: str) -> Column:
     """Give a column of the sheet of cohorts for a field of a paper."""
-    return Column(name, entry, replace(PAPER.fields[field], title=Text(en, zh), others=()))
+    own = replace(PAPER.fields[field], title=Text(en, zh), others=others)
+    return Column(name, entry, own)
 
 
 _CONSENT_COLUMNS = tuple(
@@ -129,10 +130,13 @@ COHORTS = LedgerSheet(
     Text("a row a cohort", "每行一个队列"),
     "cohort",
     (
-        _subject("cohort", "cohort", "队列", "cohort_id", "cohort_name", "队列名称"),
+        _subject("cohort", "cohort", "队列", "cohort_id", "cohort_name", "队列名称",
+                 "队列编号", "队列代码", "队列id"),
         *_of("cohort", COHORT.fields),
         *_CONSENT_COLUMNS,
-        _inline("ethics_approval", "number", "ethics approval", "伦理批准号", "paper ethics"),
+        _inline("ethics_approval", "number", "ethics approval", "伦理批准号",
+                "paper ethics", "伦理批件号", "伦理批件编号", "伦理编号", "伦理审查编号",
+                "ethics"),
         _inline("ethics_committee", "issuer", "ethics committee", "伦理委员会",
                 "paper ethics"),
         _inline("ethics_date", "valid_from", "day of the ethics approval", "伦理批准日期",
@@ -140,7 +144,8 @@ COHORTS = LedgerSheet(
         _inline("ethics_valid_until", "valid_until", "last day of the ethics approval",
                 "伦理有效期至", "paper ethics"),
         _inline("permit_kind", "kind", "kind of permit", "许可类型", "paper permit"),
-        _inline("permit_number", "number", "number of the permit", "许可编号", "paper permit"),
+        _inline("permit_number", "number", "number of the permit", "许可编号", "paper permit",
+                "许可证号", "许可号"),
         _inline("permit_issuer", "issuer", "issuer of the permit", "许可发文机关",
                 "paper permit"),
         _inline("permit_valid_from", "valid_from", "first day of the permit", "许可有效期起",

@@ -11,6 +11,9 @@ get.
 
 An entry is written before its release, and counts once that is there: a withdrawal that was
 killed in between has taken nobody out, and refuses nobody.
+
+The ledger of permits (`governance/ledger.py`) is another thing: documents call this one the
+list of withdrawals.
 """
 
 import hashlib
