@@ -1,5 +1,6 @@
 """Views of roles: a store of its own holds what a role may see, and nothing else."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -10,9 +11,14 @@ from view_builders import People, govern, make_people, put_cohorts
 
 import varhouse
 from varhouse.cli import main
+from varhouse.disclosure.policy import SmallCounts
 from varhouse.errors import AccessError, UsageError
+from varhouse.governance.audit import Audit
 from varhouse.governance.ledger import Ledger
 from varhouse.governed import private_folder, view_folder
+from varhouse.report.find import find_ingest
+from varhouse.report.page import make_page
+from varhouse.sharing import viewprotect
 from varhouse.sharing.views import Released, Wanted, release_view
 from varhouse.sharing.viewstore import open_view
 from varhouse.store.releases import list_releases
@@ -401,3 +407,41 @@ def test_without_a_view_the_command_is_told(
     govern(store, {"alpha": "T0"})
     assert main(["query", str(store), "--audience", "public", "--region", "chr1"]) != 0
     assert "varhouse share release" in capsys.readouterr().err
+
+
+def test_a_release_tells_what_attacks_measured(made: Path) -> None:
+    """In its meta and its report; the log of what left has its digest."""
+    view = varhouse.open(made, audience="public")
+    found = view.meta["shows"]["attack"]
+    assert found["small_cells"] == found["differences"] == found["genotypes"] == 0
+    assert set(found["membership"]) == {"", "alpha"}
+    assert "examples" not in found
+    name = view.scan("accounts").collect()["ingest_id"][-1]
+    page = make_page(find_ingest(view, name))
+    assert "What could be learned of people" in page
+    ends = [x.body for x in Audit(made).events() if x.body["event"] == "shared"]
+    assert view.digest() in {e["output"].get("digest") for e in ends}
+
+
+def test_a_release_that_tells_too_much_is_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether its protection fails, or membership is told with more power than is allowed."""
+    store = tmp_path / "store"
+    put_cohorts(store, {"alpha": cohort("alpha")})
+    govern(store, {"alpha": "T0"})
+    bound = {"roles": {"public": {"attack": {"power": 0.001}}}}
+    with monkeypatch.context() as patch:
+        patch.setattr(viewprotect, "_settings", lambda *_: bound)
+        with pytest.raises(AccessError, match="power"):
+            release(store, "public")
+    with monkeypatch.context() as patch:
+        no_protection = replace(SmallCounts(), k=1)
+        real = viewprotect.protect_tables
+        patch.setattr(
+            viewprotect, "protect_tables", lambda a, b, _, *c: real(a, b, no_protection, *c)
+        )
+        with pytest.raises(AccessError, match="small counts follow"):
+            release(store, "public")
+    assert list_releases(view_folder(store, "public")) == []
+    assert release(store, "public").is_new

@@ -10,6 +10,7 @@ import polars as pl
 from varhouse.quantities import plural
 from varhouse.report import bars, charts, strips
 from varhouse.report.assessed import assessed, called_along, summary
+from varhouse.report.attacks import attacks
 from varhouse.report.charts import Figure, Styles
 from varhouse.report.document import make_document
 from varhouse.report.find import Ingest
@@ -57,6 +58,7 @@ def make_page(
         ("alleles", "Alleles", _alleles(ingest, measures, styles)),
         ("assessed", "Assessed, variant or not", _assessed(ingest, measures, styles)),
         ("against", "Against the other cohorts", _against(ingest, measures, styles)),
+        ("attacks", "What could be learned of people", attacks(ingest)),
         ("people", "People", "" if ingest.is_public else _people(ingest, styles)),
         ("refused", "Rejected", _refused(ingest, words, styles)),
         ("run", "Time and memory", _run(ingest)),

@@ -29,7 +29,7 @@ from varhouse.governance.budget import parse_allowance
 from varhouse.governance.ledger import Ledger, today
 from varhouse.governance.personkey import PersonKey
 from varhouse.governed import INSIDE, ROLES, is_governed, view_folder
-from varhouse.sharing.gate import Decision, way_out
+from varhouse.sharing.gate import Decision, Passage, way_out
 from varhouse.sharing.viewaccount import (
     VIEW_ROLES,
     Account,
@@ -179,8 +179,10 @@ def release_view(wanted: Wanted) -> Released:
         known = making.unchanged()
         if known is not None or wanted.dry_run:
             return Released(known, False, making.account, making.reasons)
-        with making.passage():
+        with making.passage() as passage:
             number = making.make()
+            made = read_release(making.view_path, number)
+            passage.output |= {"name": f"view release {number}", "digest": made.digest}
         return Released(number, True, making.account, making.reasons)
 
 
@@ -343,13 +345,13 @@ class _Making:
         return last.release
 
     @contextmanager
-    def passage(self) -> Iterator[None]:
+    def passage(self) -> Iterator[Passage]:
         """Go through the egress gate: it notes who is told of, and what came of it."""
         decision = self.decision
         assert decision is not None
         facts = {"role": self.role, "view": self.account.ingest_id}
-        with way_out(decision.request, on=self.on, decision=decision, facts=facts):
-            yield
+        with way_out(decision.request, on=self.on, decision=decision, facts=facts) as passed:
+            yield passed
 
     def make(self) -> int:
         """Make the release, and give its number."""

@@ -1,0 +1,59 @@
+"""What attacks on the release of a view measured, as a section of its report."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from varhouse.report.find import Ingest
+from varhouse.report.tables import facts, table
+
+_ALL = "all together"
+
+
+def attacks(ingest: Ingest) -> str:
+    """Make the section; empty for a store that is no view, or was not attacked."""
+    shows = ingest.store.meta.get("shows")
+    found = shows.get("attack") if isinstance(shows, Mapping) else None
+    if not isinstance(found, Mapping) or not found.get("power"):
+        return ""
+    rows = [
+        (scope or _ALL, of["people"], of["alleles"], of["power"]["0.05"], of["power"]["0.001"])
+        for scope, of in found["membership"].items()
+    ]
+    head = ("cohort", "people", "alleles used", "power at 0.05", "power at 0.001")
+    return (
+        "<p>How far an attacker gets who has this view and its earlier releases, knows how "
+        "frequent each allele is in the population, and holds a target's genotypes. Power is "
+        "the share of members that he finds, at a share of false positives; without any "
+        "evidence it is that share.</p>"
+        + facts(_facts(found))
+        + table(head, rows, caption="Membership, by the likelihood ratio of each allele")
+        + _questions(found)
+    )
+
+
+def _facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    k = found["k"]
+    least = str(k) if k > 1 else "none: all counts are shown"
+    out = [("least count that may be known", least)]
+    if k > 1:
+        out += [
+            (f"counts below {k} that follow from what is shown", f"{found['small_cells']:,}"),
+            (
+                f"counts fewer than {k} apart from earlier releases or more open roles",
+                f"{found['differences']:,}",
+            ),
+            ("genotypes of single people that follow", f"{found['genotypes']:,}"),
+        ]
+    if found.get("apart"):
+        out.append(("bases between alleles that were used", f"{found['apart']:,}"))
+    return [*out, ("seed of what was drawn", str(found["seed"]))]
+
+
+def _questions(found: Mapping[str, Any]) -> str:
+    rows = [(int(n), power) for n, power in found.get("questions", {}).items()]
+    if not rows:
+        return ""
+    return table(
+        ("questions", "power at 0.05"), rows,
+        caption="Yes or no for a target's rarest alleles, in a drawn population",
+    )  # fmt: skip
