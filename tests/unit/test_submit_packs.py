@@ -70,7 +70,7 @@ HEAD = """\
 ##GATKCommandLine=<ID=X,CommandLine="-R /home/somebody/ref.fa">
 ##reference=file:///home/somebody/ref.fa
 ##contig=<ID=A01,length=6000,URL=file:///home/somebody/ref.fa>
-##contig=<ID=C09,length=3000>
+##contig=<ID=C09,length=3000,assembly="/home/somebody/x.fa">
 ##FILTER=<ID=low,Description="low">
 ##ALT=<ID=DEL,Description="gone">
 ##INFO=<ID=MAF,Number=1,Type=Float,Description="minor">
@@ -240,7 +240,8 @@ def test_an_official_schema_is_asked_too(tmp_path: Path) -> None:
     path.write_text(json.dumps(official))
     (tmp_path / "beside.json").write_text('{"$id": "beside.json", "type": "array"}')
     assert check_official(path, {"project": {"title": "x"}, "sample": []})[0] == []
-    wrong, _ = check_official(path, {"project": {}})
+    wrong, absent = check_official(path, {"project": {}})
+    assert absent == ["https://x.example/far.json"]
     assert wrong == ["official.json: project: 'title' is a required property"]
 
 

@@ -290,3 +290,42 @@ def test_the_pack_of_a_store(tmp_path: Path) -> None:
     assert book.sheetnames == ["家系", "families"]
     assert "重要遗传家系" in (tmp_path / "out" / "declaration.zh.md").read_text()
     assert main([*words, "-o", str(tmp_path / "out")]) == 2, "nothing is written over"
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["#Family_ID Individual_ID Paternal_ID Maternal_ID Sex Phenotype",
+     "FID IID PAT MAT SEX PHENO", "家系编号 个体编号 父亲编号 母亲编号 性别 患病"],
+)  # fmt: skip
+def test_a_header_names_the_columns_of_a_ped(tmp_path: Path, head: str) -> None:
+    path = tmp_path / "a.ped"
+    path.write_text("\n".join([head, *(f"F1 {row}" for row in THREE)]) + "\n")
+    assert only(find_families([path], BOOK, TODAY)).verdict == "important"
+
+
+def test_a_workbook_is_read(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(
+        ["家系", "个体", "父亲", "母亲", "性别", "是否患病", "疾病名称", "队列"]
+    )
+    for row in THREE:
+        person, father, mother, sex, affected = row.split()
+        ill = affected == "2"
+        book.active.append([
+            "F1", f"P{person}", f"P{father}" if father != "0" else None,
+            f"P{mother}" if mother != "0" else None, "男" if sex == "1" else "女",
+            "是" if ill else "否", "遗传性共济失调" if ill else None, "north",
+        ])  # fmt: skip
+    book.save(tmp_path / "a.xlsx")
+    family = only(find_families([tmp_path / "a.xlsx"], BOOK, TODAY))
+    assert (family.verdict, family.cohort, family.disease) == (
+        "important", "north", "遗传性共济失调",
+    )  # fmt: skip
+
+
+def test_the_same_rows_in_two_files_are_one_family(tmp_path: Path) -> None:
+    one, two = ped(tmp_path, THREE[:3], "a.ped"), ped(tmp_path, THREE[2:], "b.ped")
+    assert only(find_families([one, two], BOOK, TODAY)).numbers["people"] == 5
+    ped(tmp_path, ["3 0 0 1 2"], "b.ped")
+    with pytest.raises(ConfigError, match=r"b.ped:1: this person stands in a.ped:3"):
+        find_families([one, two], BOOK, TODAY)

@@ -123,6 +123,8 @@ def _run_archive(args: argparse.Namespace) -> int:
     )
     for uri in made.absent:
         log.warning("%s is not beside %s: not asked", uri, args.schema)
+    for note in made.notes:
+        log.warning("%s", note)
     log.info("%d records, %d people -> %s", made.records, made.people, args.output)
     return 0
 

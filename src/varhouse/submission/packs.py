@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import varhouse
-from varhouse.errors import ConfigError, UsageError, nearest
+from varhouse.errors import ConfigError, StoreError, UsageError, nearest
 from varhouse.files import whole_folder
 from varhouse.governance.ledger import Ledger, today
 from varhouse.governed import PUBLIC, is_governed
@@ -84,11 +84,12 @@ class Order:
 
 @dataclass(frozen=True)
 class Made:
-    """What was made: records and samples of the VCF, schemas that could not be asked."""
+    """Records and samples of the VCF, schemas that could not be asked, and notes."""
 
     records: int
     people: int
     absent: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def make_pack(order: Order) -> Made:
@@ -111,6 +112,8 @@ def make_pack(order: Order) -> Made:
     record = ledger.cohort(order.cohort, on) if ledger else None
     individual = order.content is Content.INDIVIDUAL
     facts = gather(store, order.cohort, record, details, on, is_individual=individual)
+    if individual and not facts.people:
+        raise StoreError(CHECK["nobody"].say(cohort=order.cohort))
     facts = _choose(facts, order.samples)
     _foresee(order, facts, on)
     with _let_out(order, on) as told, whole_folder(order.folder, replace=True) as own:
@@ -211,7 +214,9 @@ def _fill(folder: Path, order: Order, store: Store, facts: Facts, on: date) -> M
     write_catalogue(folder, facts, told)
     people = Told(told.records, facts.n_people, told.contigs)
     write_manifest(folder, {vcf.name: people})
-    return Made(told.records, facts.n_people, tuple(absent))
+    is_human = facts.record.taxon == 9606
+    notes = (CHECK["eva_human"].say(),) if order.target == "eva" and is_human else ()
+    return Made(told.records, facts.n_people, tuple(absent), notes)
 
 
 def _check_names(facts: Facts, columns: Sequence[str]) -> list[str]:

@@ -28,7 +28,9 @@ TABIX_LAST = 1 << 29
 _KEPT = re.compile(
     rb"##(fileformat|INFO|FORMAT|FILTER|ALT|contig|phasing|varhouse_erratum)=",
 )
-_PATH = re.compile(rb",?(URL|Source|assembly)=(\"[^\"]*[/\\][^\"]*\"|[^,>]*[/\\][^,>]*)")
+_PATH = re.compile(
+    rb",(?!Description)[A-Za-z_][\w.]*=(\"[^\"]*[/\\][^\"]*\"|[^\",>]*[/\\][^\",>]*)(?=[,>])"
+)
 
 _AGGREGATE = (
     '##INFO=<ID=AC,Number=A,Type=Integer,Description="Called copies of the allele">',
@@ -152,8 +154,7 @@ def tidy_header(head: bytes, reference: str | None) -> bytes:
     people, too, who are not in the pack.
     """
     lines = [line for line in head.split(b"\n") if _KEPT.match(line)]
-    lines = [_PATH.sub(b"", line) if not line.startswith(b"##contig") else
-             re.sub(rb",(URL|url)=[^,>]*", b"", line) for line in lines]  # fmt: skip
+    lines = [_PATH.sub(b"", line) for line in lines]
     own = [_source().encode()] + ([f"##reference={reference}".encode()] if reference else [])
     return b"\n".join([lines[0], *own, *lines[1:]]) + b"\n"
 

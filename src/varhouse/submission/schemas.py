@@ -16,7 +16,7 @@ from typing import Any
 
 import jsonschema
 from referencing import Registry, Resource
-from referencing.exceptions import NoSuchResource
+from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT7
 
 from varhouse.errors import InputError
@@ -212,36 +212,33 @@ def check_official(path: Path, data: Mapping[str, Any]) -> tuple[list[str], list
     absent: list[str] = []
 
     def retrieve(uri: str) -> Resource[Any]:
-        beside = path.parent / uri.rpartition("/")[2]
-        if not beside.is_file():
-            absent.append(uri)
-            raise NoSuchResource(uri)
-        found = json.loads(beside.read_text("utf-8"))
+        found = json.loads((path.parent / uri.rpartition("/")[2]).read_text("utf-8"))
         return Resource.from_contents(found, default_specification=DRAFT7)
 
     registry: Registry[Any] = Registry(retrieve=retrieve)  # type: ignore[call-arg]
     cls = jsonschema.validators.validator_for(official)
+    known = _without_absent(official, path, absent)
     try:
-        errors = list(
-            cls(_without_absent(official, path), registry=registry).iter_errors(data)
-        )
-    except Exception as error:
-        if type(error).__name__ != "_WrappedReferencingError":
-            raise
+        errors = list(cls(known, registry=registry).iter_errors(data))
+    except (Unresolvable, jsonschema.SchemaError, OSError, ValueError) as error:
         raise InputError(f"{path}: {error}") from None
-    told = [f"{path.name}: {'/'.join(map(str, e.absolute_path))}: {e.message[:200]}"
-            for e in errors]  # fmt: skip
-    return told, absent
+    told = [
+        f"{path.name}: {'/'.join(map(str, e.absolute_path))}: {e.message[:200]}"
+        for e in errors
+    ]
+    return told, sorted(set(absent))
 
 
-def _without_absent(node: Any, path: Path) -> Any:
-    """Leave out references to schemas that are not beside the file."""
+def _without_absent(node: Any, path: Path, absent: list[str]) -> Any:
+    """Leave out references to schemas that are not beside the file, and note them."""
     if isinstance(node, list):
-        return [_without_absent(n, path) for n in node]
+        return [_without_absent(n, path, absent) for n in node]
     if not isinstance(node, dict):
         return node
     ref = node.get("$ref")
-    has_file = isinstance(ref, str) and (path.parent / ref.rpartition("/")[2]).is_file()
-    if isinstance(ref, str) and not ref.startswith("#") and not has_file:
-        return {}
-    return {k: _without_absent(v, path) for k, v in node.items()}
+    if isinstance(ref, str) and not ref.startswith("#"):
+        beside = path.parent / ref.split("#")[0].rpartition("/")[2]
+        if not beside.is_file():
+            absent.append(ref)
+            return {}
+    return {k: _without_absent(v, path, absent) for k, v in node.items()}

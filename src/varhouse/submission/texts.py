@@ -241,6 +241,15 @@ CHECK: dict[str, Text] = {
     "no_sample": Text(
         "no sample {name!r} in the cohort{near}", "队列中没有样本 {name!r}{near}"
     ),
+    "nobody": Text(
+        "the cohort {cohort} has no people in the store: it came as counts alone",
+        "队列 {cohort} 在库中没有个体:入库的只是计数",
+    ),
+    "eva_human": Text(
+        "EVA gives ids to variants of other species than man; genotypes of people belong into "
+        "an archive with controlled access",
+        "EVA 只为人以外物种的变异编号;人的基因型应提交到受控访问的数据库",
+    ),
     "samples": Text(
         "--samples goes with --content individual: an aggregate pack is of the whole cohort",
         "--samples 只能与 --content individual 同用:汇总级提交包针对整个队列",
