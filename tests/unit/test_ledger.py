@@ -214,9 +214,21 @@ def test_a_ledger_made_anew_shows_in_the_audit_log_and_the_other_way(tmp_path: P
         store = tmp_path / name
         filled_ledger(store)
         rebuilt(file(store), {"note": "other"})
-        assert Ledger.open(store).links
+        if file is ledger_file:
+            with pytest.raises(StoreError, match="is not the line of digest"):
+                Ledger.open(store)
         [problem] = verify(store).problems
         assert "made anew" in problem
+
+
+def test_a_ledger_that_was_cut_off_decides_nothing(tmp_path: Path) -> None:
+    ledger = filled_ledger(tmp_path)
+    ledger.add("withdraw", "zj", {"from": "2026-01-01"})
+    lines = ledger_file(tmp_path).read_bytes().splitlines(keepends=True)
+    ledger_file(tmp_path).write_bytes(b"".join(lines[:-1]))
+    for ask in (Ledger.open, Ledger.find):
+        with pytest.raises(StoreError, match="line 3: is not the line of digest"):
+            ask(tmp_path)
 
 
 def test_both_made_anew_show_against_a_head_that_was_noted(tmp_path: Path) -> None:
@@ -303,8 +315,10 @@ def test_two_writers_wait_for_one_another_and_see_what_the_other_did(tmp_path: P
 
 def test_entries_that_belong_together_count_together(tmp_path: Path) -> None:
     ledger = filled_ledger(tmp_path)
+    log = audit_file(tmp_path).read_bytes()
     ledger.add_all([Entry("cohort", f"c{i}") for i in range(5)])
     whole = ledger_file(tmp_path).read_bytes()
+    audit_file(tmp_path).write_bytes(log)
     ends = [i + 1 for i, b in enumerate(whole) if b == 10]
     # Killed while it wrote: some whole lines, and a piece.
     for cut in (ends[2], ends[3], ends[5] + 7, len(whole) - 1):

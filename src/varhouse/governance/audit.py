@@ -131,6 +131,10 @@ class Audit:
         """Give number and digest of the last event, by a look at that alone."""
         return self.chain.head()
 
+    def ledger_head(self) -> tuple[int, str]:
+        """Give the head of the ledger that the last event names; (0, zeros) without one."""
+        return _ledger_head(self.chain.last())
+
     def ledger_anchors(self) -> list[tuple[int, str]]:
         """List the heads of the ledger that the log knows."""
         return [head for head in map(_ledger_head, self.events()) if head[0]]

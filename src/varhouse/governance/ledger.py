@@ -102,6 +102,9 @@ class Ledger:
     def open(cls, store: Path, anchors: Iterable[tuple[int, str]] = ()) -> "Ledger":
         """Read the ledger of a store and check its chain; empty where it has none yet.
 
+        Whoever may read the audit log compares it with the head that its last event names:
+        a ledger that was cut off or made anew decides nothing.
+
         Parameters
         ----------
         anchors
@@ -117,7 +120,9 @@ class Ledger:
         if not (store / "_store").is_dir():
             raise StoreError(_NO_STORE.say(store=store), _GIVE.say())
         _check_not_taken_away(store)
-        return cls(store, Chain(ledger_file(store)).read(anchors))
+        # First the log: what it knows is in the ledger by then.
+        known = _known_to_audit(store)
+        return cls(store, Chain(ledger_file(store)).read([*anchors, *known]))
 
     @classmethod
     def find(cls, store: Path) -> "Ledger | None":
@@ -267,6 +272,15 @@ def _check_not_taken_away(store: Path) -> None:
         # Somebody made its first entry meanwhile.
         return
     raise StoreError(_TAKEN_AWAY.say(file=file), _RESTORE.say())
+
+
+def _known_to_audit(store: Path) -> list[tuple[int, str]]:
+    """Give the head that the last event of the audit log names, to who may read it."""
+    try:
+        head = Audit(store).ledger_head()
+    except AccessError:
+        return []
+    return [head] if head[0] else []
 
 
 def today() -> date:
