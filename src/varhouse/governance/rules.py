@@ -3,6 +3,7 @@
 A book is a file (or several, joined) of this form; `data/governance/rules.yaml` is ours:
 
     version: "2026-11-30"
+    extends: builtin                  of a book of your own: ours, and what follows
     definitions:
       - name: foreign_party
         when: CONDITION               (conditions.py)
@@ -41,7 +42,7 @@ BUILTIN = FOLDER / "rules.yaml"
 @cache
 def _load(path: Path, stamp: tuple[int, int]) -> RuleBook:
     del stamp
-    return Reader(path).book()
+    return Reader(path, load_rules).book()
 
 
 def load_rules(path: Path | str = BUILTIN) -> RuleBook:
@@ -55,10 +56,7 @@ def load_rules(path: Path | str = BUILTIN) -> RuleBook:
         If it cannot be read, or is no YAML.
     """
     file = BUILTIN if str(path) == "builtin" else Path(path)
-    try:
-        state = file.stat()
-    except FileNotFoundError:
-        raise InputError(
-            f"no such file of rules: {file}", "name a file, or builtin for ours"
-        ) from None
+    if not file.is_file():
+        raise InputError(f"no such file of rules: {file}", "name a file, or builtin for ours")
+    state = file.stat()
     return _load(file, (state.st_mtime_ns, state.st_size))

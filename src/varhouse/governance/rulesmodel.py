@@ -192,18 +192,21 @@ class RuleBook:
     path: str = field(default="", compare=False)
 
     def rule(self, rule_id: str) -> Rule:
-        """Give a rule by its id.
+        """Give a rule by its id; of several the last.
 
         Raises
         ------
         KeyError
             If it has none.
         """
-        return next(r for r in self.rules if r.id == rule_id)
+        return {r.id: r for r in self.rules}[rule_id]
 
     def on(self, day: date, *, drafts: bool = False) -> tuple[Rule, ...]:
-        """List the rules that count on a day; a draft takes the place of what it replaces."""
-        found = [r for r in self.rules if r.dated.counts(day, drafts=drafts)]
+        """List the rules that count on a day, without those that others replace.
+
+        Of several with an id the last that counts: that of a book which extends another.
+        """
+        found = {r.id: r for r in self.rules if r.dated.counts(day, drafts=drafts)}.values()
         gone = {i for r in found for i in r.dated.replaces}
         return tuple(r for r in found if r.id not in gone)
 

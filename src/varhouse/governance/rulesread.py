@@ -34,10 +34,18 @@ from varhouse.yamltext import MOST_BYTES, read_yaml
 
 
 class Reader:
-    """Reads a file of rules, and gathers its mistakes."""
+    """Reads a file of rules, and gathers its mistakes.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Parameters
+    ----------
+    ours
+        Gives our book, for one that `extends: builtin`; on the days on which they count
+        its rules stand for ours of the same id, its definitions for ours of the same name.
+    """
+
+    def __init__(self, path: Path, ours: Callable[[], RuleBook]) -> None:
+        self.path, self.ours = path, ours
+        self.base: RuleBook | None = None
         self.problems: list[str] = []
         self.raw = read_yaml(path)
         self.lines = _lines(path)
@@ -47,8 +55,12 @@ class Reader:
         raw = self.raw
         if not isinstance(raw, dict) or not isinstance(raw.get("rules"), list):
             raise ConfigError([f"{self.path}: no list called rules"], f"in {self.path}")
-        for key in sorted(set(raw) - {"version", "definitions", "issuers", "rules"}):
-            self.say("", 1, f"no key {key!r} is known", "version, definitions, issuers, rules")
+        for key in (k for k in raw if k not in _KEYS):
+            self.say("", 1, f"no key {key!r} is known", f"one of {', '.join(_KEYS)}")
+        if raw.get("extends") == "builtin":
+            self.base = self.ours()
+        elif "extends" in raw:
+            self.say("", 1, f"extends is {raw['extends']!r}", "extends: builtin, or no key")
         # YAML reads 2026-11-30 as a date.
         version = str(raw.get("version") or "")
         if not version:
@@ -61,6 +73,12 @@ class Reader:
         if self.problems:
             raise ConfigError(self.problems, f"in {self.path}")
         text = json.dumps(raw, sort_keys=True, ensure_ascii=False, default=str)
+        if self.base is not None:
+            text += self.base.digest
+            # Ours stay, for the days on which those of the same name do not count.
+            rules = [*self.base.rules, *rules]
+            defined = [*self.base.definitions, *defined]
+            issuers = [*self.base.issuers, *issuers]
         digest = hashlib.sha256(text.encode()).hexdigest()
         return RuleBook(
             version, tuple(rules), tuple(defined), tuple(issuers), digest, str(self.path)
@@ -116,7 +134,7 @@ class Reader:
             str(d.get("name")): 1
             for d in _list(self.raw.get("definitions"))
             if isinstance(d, dict)
-        }
+        } | {d.name: 1 for d in (self.base.definitions if self.base else ())}
         actions = tuple(item.texts("action"))
         for action in actions:
             if action not in EFFECTS:
@@ -151,7 +169,7 @@ class Reader:
 
     def _check_ids(self, rules: Sequence[Rule]) -> None:
         seen: set[str] = set()
-        ids = [r.id for r in rules]
+        ids = [r.id for r in rules] + [r.id for r in (self.base.rules if self.base else ())]
         for i, rule in enumerate(rules):
             line = self.lines.get(("rules", i), 1)
             if rule.id in seen:
@@ -323,6 +341,9 @@ class _Item:
                 near = nearest(str(fact), FACTS)
                 self.say(f"needs: no fact is called {fact!r}{near}", "correct it")
         return Need(tuple(choices), people, each) if choices else None
+
+
+_KEYS = ("version", "extends", "definitions", "issuers", "rules")
 
 
 def _list(value: Any) -> list[Any]:
