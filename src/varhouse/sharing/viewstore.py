@@ -19,7 +19,7 @@ from varhouse.store.reader import Store
 from varhouse.store.releases import list_releases, read_release
 from varhouse.store.viewstores import ROLE
 
-RAW = (*PRIVATE, "open", "_store/releases", "_store/files", "_store/errata")
+RAW = (*PRIVATE, "open", "_store/releases", "_store/files")
 """Folders of a governed store that tell of cohorts which not everybody may know of."""
 
 CLOSED = Text(
