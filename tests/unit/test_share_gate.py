@@ -162,6 +162,7 @@ def test_without_rules_nothing_leaves(tmp_path: Path) -> None:
     decision = asked(store, "inside")
     assert (decision.answer, decision.rule_ids) == (DENY, ("gate.no-rules",))
     assert "varhouse share rules" in decision.findings[0].text.say("en")
+    assert "varhouse share rules store builtin" in decision.refusal().fix
 
 
 def test_a_cohort_that_the_ledger_does_not_know_is_denied(tmp_path: Path) -> None:
@@ -281,6 +282,15 @@ def test_what_failed_does_not_count_and_what_was_cut_off_does(tmp_path: Path) ->
     events = [x.body["event"] for x in Audit(store).events()]
     assert events[-5:] == [SHARE, FAILED, SHARE, SHARE, SHARED]
     assert passage.link.n == Audit(store).events()[-3].n
+
+
+def test_a_refusal_names_what_to_do(tmp_path: Path) -> None:
+    store = store_of(tmp_path, {"a": 3})
+    abroad, inside = asked(store).refusal(), asked(store, "inside").refusal()
+    assert "CN-HGR-REPORT-BACKUP; missing: " in abroad.message
+    assert "--to 'Demo Abroad' --content individual" in abroad.fix
+    assert "--audience registered" in abroad.fix
+    assert "--audience" not in inside.fix
 
 
 def test_the_log_tells_who_what_and_to_whom_and_names_nobody(tmp_path: Path) -> None:

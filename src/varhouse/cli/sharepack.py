@@ -119,7 +119,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _with_role(args: argparse.Namespace, request: "Request") -> "Request":
     """Name the cohorts of the view that aggregates are taken from, where none are named."""
-    if args.content != "aggregate" or request.cohorts is not None:
+    if args.content != "aggregate" or request.cohorts is not None or args.goal == "backup":
+        # The backup comes before the view: it has the counts as they are.
         return request
     from varhouse.governance.ledger import Ledger
     from varhouse.governance.model import RecipientKind

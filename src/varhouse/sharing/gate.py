@@ -27,7 +27,7 @@ from varhouse.governance.chain import Link
 from varhouse.governance.judge import KINDS as PAPERS
 from varhouse.governance.judge import judge
 from varhouse.governance.ledger import Ledger, today
-from varhouse.governance.model import PaperKind
+from varhouse.governance.model import PaperKind, RecipientKind
 from varhouse.governance.rules import load_rules
 from varhouse.governance.rulesmodel import RuleBook
 from varhouse.sharing.counted import Count, count
@@ -35,13 +35,15 @@ from varhouse.sharing.findings import Judged, from_rules, house_findings
 from varhouse.sharing.gatefacts import Gathered, facts_of, gather, papers_for
 from varhouse.sharing.gatetexts import (
     ANSWERS,
+    NO_RULES_FIX,
     PAPERS_MISSING,
     REFUSED,
     REFUSED_FIX,
+    VIEW_FIX,
 )
 from varhouse.sharing.given import FAILED, SHARE, SHARED, Meter, one_at_a_time
 from varhouse.sharing.given import REFUSED as REFUSED_EVENT
-from varhouse.sharing.request import Answer, Request
+from varhouse.sharing.request import Answer, Content, Request
 
 
 @dataclass(frozen=True)
@@ -122,19 +124,31 @@ class Decision:
     def refusal(self) -> AccessError:
         """Say why it may not leave."""
         papers = ", ".join(PAPERS[k].say() for k in self.missing)
+        request = self.request
+        store = shlex.quote(request.store.name)
+        fix = REFUSED_FIX.say(
+            store=store,
+            recipient=shlex.quote(request.recipient),
+            content=request.content.value,
+        )
+        if self.book is None:
+            fix = NO_RULES_FIX.say(store=store)
+        elif request.content is Content.INDIVIDUAL and self._is_for_others:
+            fix += VIEW_FIX.say()
         return AccessError(
             REFUSED.say(
-                what=self.request.what,
+                what=request.what,
                 answer=ANSWERS[self.answer].say(),
                 rules=", ".join(self.rule_ids),
                 papers=PAPERS_MISSING.say(papers=papers) if papers else "",
             ),
-            REFUSED_FIX.say(
-                store=shlex.quote(self.request.store.name),
-                recipient=shlex.quote(self.request.recipient),
-                content=self.request.content.value,
-            ),
+            fix,
         )
+
+    @property
+    def _is_for_others(self) -> bool:
+        recipient = self.found.recipient
+        return recipient is not None and recipient.kind is not RecipientKind.INSIDE
 
 
 def ask(

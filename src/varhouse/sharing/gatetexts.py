@@ -179,10 +179,15 @@ REFUSED = Text(
 )
 PAPERS_MISSING = Text("; missing: {papers}", "; 缺少: {papers}")
 REFUSED_FIX = Text(
-    "varhouse share check {store} --to {recipient} --content {content} tells all of it; "
-    "aggregates for others come from a view: --audience registered",
-    "用 varhouse share check {store} --to {recipient} --content {content} 查看全部理由; "
-    "给他人的汇总数据取自视图: --audience registered",
+    "varhouse share check {store} --to {recipient} --content {content} tells all of it",
+    "用 varhouse share check {store} --to {recipient} --content {content} 查看全部理由",
+)
+VIEW_FIX = Text(
+    "; aggregates for others come from a view: --audience registered",
+    "; 给他人的汇总数据取自视图: --audience registered",
+)
+NO_RULES_FIX = Text(
+    "varhouse share rules {store} builtin", "varhouse share rules {store} builtin (登记规则)"
 )
 TO_IS_NEEDED = Text(
     "{store} is governed: {what} gives data away, and nothing says to whom",
