@@ -457,6 +457,13 @@ def test_a_view_store_shows_no_more_wherever_it_lies(governed: Path, tmp_path: P
         assert "permit_number" not in store.declaration("cohorts").names
     assert varhouse.open(copy, audience=PUBLIC).view.audience == PUBLIC
     file = copy / "_store" / "store.json"
+    told = json.loads(file.read_text())
+    file.write_text(json.dumps({k: v for k, v in told.items() if k != "role"}))
+    # Its releases say it, too.
+    assert varhouse.open(copy).view.audience == REGISTERED
+    link = tmp_path / "link"
+    link.symlink_to(view_folder(governed, PUBLIC))
+    assert varhouse.open(link).view.audience == PUBLIC
     file.write_text(json.dumps({**json.loads(file.read_text()), "role": "everybody"}))
     with pytest.raises(StoreError, match="'everybody', which this varhouse does not know"):
         varhouse.open(copy)
