@@ -440,3 +440,12 @@ def test_people_may_go_whatever_has_become_of_the_permits(tmp_path: Path) -> Non
     assert main(["store", "withdraw", str(store), "--cohort", "a", "--sample", "p1"]) == 0
     people = varhouse.open(store).scan("samples").collect()["sample"].to_list()
     assert people == ["p2"]
+
+
+def test_a_link_hides_no_name(tmp_path: Path) -> None:
+    make_inputs(tmp_path, {"ukb23155_c1.vcf": ["p1"]}, GOOD)
+    (tmp_path / "cohorts.tsv").write_text(
+        (tmp_path / "cohorts.tsv").read_text().replace("ukb23155_c1", "plain")
+    )
+    (tmp_path / "plain.vcf").symlink_to(tmp_path / "ukb23155_c1.vcf")
+    assert rule_ids(ingest_on(tmp_path)) == {"INT-CONTROLLED", "UK-BIOBANK"}

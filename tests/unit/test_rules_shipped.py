@@ -293,6 +293,8 @@ def test_a_basis_has_to_name_each_database() -> None:
     assert holds()
     assert holds("ega")
     assert not holds("ega", "UKB")
+    assert not holds("EGA", "UK-Biobank")
+    assert holds("ega", "ukb23155")
     whole = judge(BOOK, facts, [Paper(PaperKind.BASIS, "x")], TODAY)
     assert held in {f.rule for f in whole if not f.is_satisfied}
 

@@ -120,6 +120,20 @@ def load_foreign(table: Path = TABLE) -> tuple[Resource, ...]:
     )
 
 
+def names_resource(named: Iterable[str], resource: str) -> bool:
+    """Tell whether a database is among names as people write them: UKB, UK-Biobank, dbGaP.
+
+    An id of a data set is no name of its database: it stands for that data set alone.
+    """
+    known = {_letters(resource)}
+    known |= {_letters(r.title.en) for r in load_foreign() if r.name == resource}
+    return any(_letters(n) in known for n in named)
+
+
+def _letters(name: str) -> str:
+    return "".join(c for c in name.casefold() if c.isalnum())
+
+
 def find_foreign(
     *,
     headers: Iterable[str] = (),

@@ -13,6 +13,7 @@ from typing import Any
 
 from varhouse.governance.conditions import is_said, judge_condition
 from varhouse.governance.facts import FACTS
+from varhouse.governance.foreign import names_resource
 from varhouse.governance.model import SEQUENCED, Assay, Paper, PaperKind
 from varhouse.governance.rulesmodel import (
     Choice,
@@ -319,7 +320,7 @@ def _not_counting(
             return Said(OTHER_RECIPIENT, about)
         if not _allows(paper.purposes, facts.get("purpose")):
             return Said(OTHER_PURPOSE, about)
-    if resource is not None and not _names(paper.resources, resource):
+    if resource is not None and not names_resource(paper.resources, resource):
         what = Said(NAMED["resources"], {"resource": resource})
         return Said(NOT_NAMED, about | {"what": what})
     for limit in choice.names:

@@ -7,6 +7,7 @@ and joined (`record_reasons`: the commit leaves it out). Each reason is a line f
 with the fix.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -171,7 +172,8 @@ def permit_reasons(
     ids = [c for c in own.columns if "accession" in c or c in ("biosample", "project")]
     foreign = find_foreign(
         headers=(v.header for v in verdicts),
-        paths=[cohort, *(v.path for v in verdicts)],
+        # A link may have any name: what it leads to tells.
+        paths=[cohort, *(p for v in verdicts for p in (v.path, os.path.realpath(v.path)))],
         samples=list(names),
         ids=[
             *of_run.metadata.values(),

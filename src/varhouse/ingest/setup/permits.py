@@ -37,6 +37,7 @@ from varhouse.ingest.setup.settings import Policy, text_digest
 from varhouse.language import Text
 from varhouse.sheetcolumns import folded
 from varhouse.store.reader import Store
+from varhouse.textfile import read_text
 
 REASON = Text("rule {what}. {text}; fix: {fix}", "规则 {what}。{text}; fix: {fix}")
 """`; fix:` is what others of varhouse cut a reason at."""
@@ -426,8 +427,8 @@ def enter_rules(store: Path, policy: Policy) -> None:
     name = policy.rules
     if name != "builtin":
         copy = governance_folder(store) / f"{_RULES}-{book.digest[:12]}.yaml"
-        write_text(copy, Path(policy.rules).read_text(encoding="utf-8-sig"), flush=True)
-        name = str(copy.relative_to(store))
+        write_text(copy, read_text(Path(policy.rules)), flush=True)
+        name = copy.relative_to(store).as_posix()
     ledger.add(
         "rules", "", {"file": name, "digest": book.digest, "version": book.version},
         "by varhouse ingest, policy.rules",
