@@ -16,6 +16,7 @@ from verifying import verify
 import varhouse
 from varhouse.cli import main
 from varhouse.errors import AccessError, StoreError, UsageError
+from varhouse.governance.ledger import Ledger
 from varhouse.store.bucket import Bucket
 from varhouse.store.drop import drop_cohort
 from varhouse.store.gc import collect
@@ -473,3 +474,28 @@ def test_a_pull_undoes_nothing(store: Path, url: str, tmp_path: Path) -> None:
         (tmp_path / "other" / "_store" / n).stat().st_mode for n in ("ledger", "receipts")
     ]
     assert [m & 0o077 for m in modes] == [0, 0]
+
+
+def test_a_governed_store_is_as_closed_as_on_its_disk(store: Path, url: str) -> None:
+    ledger = Ledger.open(store)
+    for cohort, tier in (("a", "T0"), ("b", "T3")):
+        ledger.add("cohort", cohort, {"tier": tier})
+    push(store, Bucket(url))
+    there = varhouse.open(url)
+    assert set(there.scan("samples").collect()["cohort"]) == {"a"}
+    assert set(there.scan("frequencies").collect()["cohort"]) == {"a", "b"}
+    with pytest.raises(AccessError, match="no grant for you"):
+        there.scan("samples", cohort="b").collect()
+    # Keys of people and the audit log are for who writes.
+    read = [str(p.relative_to(there.path)) for p in there.path.rglob("*") if p.is_file()]
+    assert "_store/governance/ledger.jsonl" in read
+    assert not [n for n in read if "private" in n]
+    with pytest.raises(AccessError) as caught:
+        varhouse.open(url, audience="public")
+    assert "at its own URL" in str(caught.value.fix)
+    # A permit that was entered here is not undone by what is there.
+    ledger.add("cohort", "a", {"tier": "T3"})
+    with pytest.raises(StoreError, match="would be undone"):
+        pull(Bucket(url), store)
+    push(store, Bucket(url))
+    assert varhouse.open(url).scan("samples").collect().is_empty()
