@@ -100,7 +100,7 @@ def test_something_is_shown() -> None:
     assert own["ac"].is_not_null().mean() > 0.5
 
 
-CITIES: Sizes = {"A": {"a": 4, "b": 3, "c": 3, "d": 3}}
+CITIES: Sizes = {"A": {"a": 3, "b": 3, "c": 3, "d": 3}}
 AREAS = {"a": "south", "b": "south", "c": "north", "d": "north"}
 
 
@@ -228,60 +228,104 @@ def test_a_broken_rule_of_quality_is_found(monkeypatch: pytest.MonkeyPatch) -> N
 # Releases.
 
 
-def two_releases(sizes: Sizes, joined: dict[str, int]) -> tuple[Worlds, Worlds, Worlds]:
-    """Make all worlds of two releases: before, those who joined, and after."""
-    grown: Sizes = {c: {"before": s["all"], "joined": joined[c]} for c, s in sizes.items()}
-    worlds = all_worlds(grown)
-
-    def part(name: str, people: Sizes) -> Worlds:
-        return Worlds(
-            people,
-            {(c, "all"): worlds.het[c, name] for c in sizes},
-            {(c, "all"): worlds.hom[c, name] for c in sizes},
-        )
-
-    before, new = part("before", sizes), part("joined", {c: {"all": joined[c]} for c in sizes})
-    after = Worlds(
-        {c: {"all": s["all"] + joined[c]} for c, s in sizes.items()},
-        {leaf: before.het[leaf] + new.het[leaf] for leaf in before.het},
-        {leaf: before.hom[leaf] + new.hom[leaf] for leaf in before.hom},
-    )
-    return before, new, after
+Joined = dict[str, list[int]]
+"""Of each cohort how many people joined in each release, from the first on."""
 
 
-def search_releases(
-    sizes: Sizes, joined: dict[str, int], policy: SmallCounts
-) -> dict[str, int]:
-    before, new, after = two_releases(sizes, joined)
-    first = protected(rows_of(before), policy)
-    changed = pl.DataFrame(
-        {
-            "cohort": pl.Series([*joined, None], dtype=pl.String),
-            "stratum_by": "all",
-            "stratum": "all",
-            "people": [*joined.values(), sum(joined.values())],
-        }
-    )
-    second = protected(rows_of(after), policy, (Earlier(*first, changed),))
-    seen = signatures(first, before.n) * 31 + signatures(second, before.n)
+def releases_of(joined: Joined, haploid: str) -> tuple[list[Worlds], list[Worlds]]:
+    """Make all worlds of releases: of each release, and of those who joined in it."""
+    n = len(next(iter(joined.values())))
+    sizes: Sizes = {c: {str(i): m for i, m in enumerate(v)} for c, v in joined.items()}
+    worlds = all_worlds(sizes, haploid)
+
+    def of(parts: list[int]) -> Worlds:
+        def add(counts: dict[tuple[str, str], Ints]) -> dict[tuple[str, str], Ints]:
+            return {(c, "all"): sum(counts[c, str(i)] for i in parts) for c in joined}
+
+        people: Sizes = {c: {"all": sum(v[i] for i in parts)} for c, v in joined.items()}
+        return Worlds(people, add(worlds.het), add(worlds.hom), haploid)
+
+    return [of(list(range(i + 1))) for i in range(n)], [of([i]) for i in range(n)]
+
+
+def search_releases(joined: Joined, policy: SmallCounts, haploid: str = "") -> dict[str, int]:
+    """Try all worlds of releases; give what is learnt of each, and of those who joined."""
+    releases, new = releases_of(joined, haploid)
+    published: list[Rows] = []
+    seen = np.zeros(releases[0].n, np.int64)
+    for number, worlds in enumerate(releases):
+        before = []
+        for i, rows in enumerate(published):
+            people = {c: sum(v[i + 1 : number + 1]) for c, v in joined.items()}
+            changed = pl.DataFrame(
+                {
+                    "cohort": pl.Series([*people, None], dtype=pl.String),
+                    "stratum_by": "all",
+                    "stratum": "all",
+                    "people": [*people.values(), sum(people.values())],
+                }
+            )
+            before.append(Earlier(*rows, changed))
+        published.append(protected(rows_of(worlds), policy, tuple(before)))
+        seen = seen * 31 + signatures(published[-1], worlds.n)
     numbers = [
-        (f"{when} {name}", v)
-        for when, worlds in (("before", before), ("joined", new), ("after", after))
+        (f"{what} {i} {name}", v)
+        for what, some in (("release", releases), ("joined", new))
+        for i, worlds in enumerate(some)
         for name, v in numbers_of(worlds)
     ]
     return learnt(numbers, seen, policy.k)
 
 
 @pytest.mark.parametrize(
-    ("sizes", "joined"),
+    ("joined", "haploid"),
     [
-        ({"A": {"all": 6}}, {"A": 4}),
-        ({"A": {"all": 4}, "B": {"all": 3}}, {"A": 3, "B": 0}),
-        ({"A": {"all": 3}, "B": {"all": 3}}, {"A": 3, "B": 3}),
+        ({"A": [6, 4]}, ""),
+        ({"A": [4, 3], "B": [3, 0]}, ""),
+        ({"A": [3, 3], "B": [3, 3]}, ""),
+        ({"A": [3, 3, 3]}, ""),
+        ({"A": [6, 8], "B": [5, 5]}, "*"),
+        ({"A": [6, 3], "B": [5, 0], "C": [4, 4]}, "*"),
+        ({"A": [6, 4, 4], "B": [5, 0, 3]}, "*"),
     ],
 )
-def test_two_releases_tell_nothing_of_who_joined(sizes: Sizes, joined: dict[str, int]) -> None:
-    assert search_releases(sizes, joined, SmallCounts(k=K)) == {}
+def test_releases_tell_nothing_of_who_joined(joined: Joined, haploid: str) -> None:
+    assert search_releases(joined, SmallCounts(k=K), haploid) == {}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "is_open", "k", "haploid"),
+    [
+        ({"A": {"all": 4}, "B": {"all": 3}, "C": {"all": 4}}, "AB", 3, ""),
+        ({"A": {"all": 6}, "B": {"all": 5}, "C": {"all": 4}, "D": {"all": 3}}, "AD", 3, "*"),
+        ({"A": {"all": 6}, "B": {"all": 6}}, "A", 5, ""),
+    ],
+)
+def test_a_role_beside_a_more_open_one_tells_nothing(
+    sizes: Sizes, is_open: str, k: int, haploid: str
+) -> None:
+    """The more open role sees some of the cohorts, and has a greater k."""
+    worlds = all_worlds(sizes, haploid)
+
+    def some(counts: dict[tuple[str, str], Ints]) -> dict[tuple[str, str], Ints]:
+        return {leaf: v for leaf, v in counts.items() if leaf[0] in is_open}
+
+    own = {c: s for c, s in sizes.items() if c in is_open}
+    wider = Worlds(own, some(worlds.het), some(worlds.hom), haploid)
+    first = protected(rows_of(wider), SmallCounts(k=k))
+    people = {c: 0 if c in is_open else s["all"] for c, s in sizes.items()}
+    changed = pl.DataFrame(
+        {
+            "cohort": pl.Series([*people, None], dtype=pl.String),
+            "stratum_by": "all",
+            "stratum": "all",
+            "people": [*people.values(), sum(people.values())],
+        }
+    )
+    before = Earlier(*first, changed, same_role=False)
+    second = protected(rows_of(worlds), SmallCounts(k=K), (before,))
+    seen = signatures(first, worlds.n) * 31 + signatures(second, worlds.n)
+    assert learnt(numbers_of(worlds), seen, K) == {}
 
 
 # Each rule is broken once, and what follows then is found.
@@ -399,7 +443,5 @@ def test_a_broken_rule_of_releases_is_found(
         return np.full(self.cells.size, earlier._NOT_KNOWN) if rule == "by" else never
 
     monkeypatch.setattr(earlier._Then, rule, none)
-    one: Sizes = {"A": {"all": 6}}
-    two: Sizes = {"A": {"all": 4}, "B": {"all": 3}}
-    sizes, joined = (two, {"A": 3, "B": 0}) if rule == "was_masked" else (one, {"A": 4})
-    assert search_releases(sizes, joined, SmallCounts(k=K)) != {}
+    joined: Joined = {"A": [3, 3], "B": [3, 3]} if rule == "was_masked" else {"A": [6, 4]}
+    assert search_releases(joined, SmallCounts(k=K)) != {}

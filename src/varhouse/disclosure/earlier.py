@@ -99,10 +99,10 @@ def changes(cells: Cells, earlier: Sequence[Earlier], k: int) -> Changes:
         out.no_copies[:] |= few
         ac = cells.rows["ac"].cast(pl.Int64).fill_null(0).to_numpy()
         carriers = carriers_and_others(cells.rows)[:, 0]
-        out.no_copies[:] |= then.comes_too_early(ac, 2)
-        out.no_genotypes[:] |= then.comes_too_early(carriers, 1)
+        out.no_copies[:] |= then.comes_too_early(ac, then.copies_each)
+        out.no_genotypes[:] |= then.comes_too_early(carriers, np.ones_like(carriers))
         if release.same_role:
-            out.no_copies[:] |= then.was_masked()
+            out.no_copies[:] |= then.was_masked() | then.tells_of_masked()
             out.no_genotypes[:] |= then.had_copies_alone()
     return out
 
@@ -131,6 +131,9 @@ class _Then:
         of_cohort = (cells.kind == COHORT) | (cells.kind == COHORT_STRATUM)
         self.is_none = of_cohort & ~self.is_there & self.allele_shown
         self.people = self._changed(release)
+        called = carriers_and_others(cells.rows).sum(axis=1)
+        # Where some have one copy, who joined may be of these.
+        self.copies_each = np.where(cells.an < 2 * called, 1, 2)
 
     def _of_allele(self, flags: Bools) -> Bools:
         """Tell of cells whether a cell of their allele has the flag."""
@@ -170,7 +173,7 @@ class _Then:
         now = (self.cells.rows["an"] - self.cells.rows["ac"]).cast(pl.Int64).fill_null(0)
         known = (an - ac).is_not_null().to_numpy()
         out = self._by(now.to_numpy(), (an - ac).fill_null(0).to_numpy(), known)
-        return self._or_joined(out, 2, np.abs(self.by("ac")))
+        return self._or_joined(out, self.copies_each, np.abs(self.by("ac")))
 
     def by_without(self) -> Ints:
         """Give how people changed who are called and do not carry the allele."""
@@ -180,9 +183,9 @@ class _Then:
         then = n["n_samples"] - n["n_missing"] - n["n_het"] - n["n_hom_alt"] - n["n_hemi"]
         known = then.is_not_null().to_numpy()
         out = self._by(others, then.fill_null(0).to_numpy(), known)
-        return self._or_joined(out, 1, carriers)
+        return self._or_joined(out, np.ones_like(carriers), carriers)
 
-    def _or_joined(self, differences: Ints, each: int, having: Ints) -> Ints:
+    def _or_joined(self, differences: Ints, each: Ints, having: Ints) -> Ints:
         """Of cohorts without a row, give what those who joined have besides the allele."""
         has = self.is_none & (self.people >= 0)
         joined = np.where(self.people > 0, each * self.people - having, 0)
@@ -220,26 +223,38 @@ class _Then:
         out: Bools = self.is_there & ~self.shown & self.allele_shown
         return out
 
+    def tells_of_masked(self) -> Bools:
+        """Tell which cells say that all, or none, of groups carry it that were masked."""
+        cells = self.cells
+        masked = cells.parent[self.was_masked()]
+        out = np.zeros(cells.size, np.bool_)
+        out[masked[masked >= 0]] = True
+        ac = cells.rows["ac"].cast(pl.Int64).fill_null(0).to_numpy()
+        out &= (ac == 0) | (ac == cells.an)
+        return out
+
     def had_copies_alone(self) -> Bools:
         """Tell which cells are the total of an allele that was shown without genotypes."""
         het = self.rows["n_het"].is_null().to_numpy()
         out: Bools = (self.cells.kind == ROOT) & self.shown & het
         return out
 
-    def comes_too_early(self, have: Ints, each: int) -> Bools:
-        """Tell which totals of alleles that were not shown say how many there were.
+    def comes_too_early(self, have: Ints, each: Ints) -> Bools:
+        """Tell which cells of alleles that were not shown say how many there were.
 
-        There were so few that they were not shown; those who joined, with `each` at most,
-        must be able to have brought all others but one. Of a more open role of which nobody
-        joined this one, nothing follows: it may have a greater k.
+        There were so few that they were not shown; those who joined the group, with `each`
+        at most, must be able to have brought all others but one. Of a more open role beside
+        which nobody joined, nothing follows: it may have a greater k.
         """
-        new = (self.cells.kind == ROOT) & ~self.allele_shown & (self.people >= 0)
+        new = ~self.allele_shown & (self.people >= 0)
         if not self.same_role:
             new &= self.people > 0
-        out: Bools = new & (have > self._could_bring(each) + 1)
+        is_total = self.cells.kind == ROOT
+        most = np.where(is_total, self._could_bring(each), each * self.people)
+        out: Bools = new & (have > most + 1)
         return out
 
-    def _could_bring(self, each: int) -> Ints:
+    def _could_bring(self, each: Ints) -> Ints:
         """Say how many copies, or people, those who joined can have brought.
 
         Whose cohort has no row of the allele brought none.
@@ -247,7 +262,7 @@ class _Then:
         cells = self.cells
         at = np.flatnonzero((cells.kind == COHORT) & (self.people >= 0))
         sums = np.zeros(int(cells.allele.max()) + 1, np.int64)
-        brought = np.minimum(each * self.people[at], cells.an[at])
+        brought = np.minimum(each[at] * self.people[at], cells.an[at])
         np.add.at(sums, cells.allele[at], brought)
         has = np.bincount(cells.allele[at], minlength=sums.size) > 0
         out: Ints = np.where(has[cells.allele], sums[cells.allele], each * self.people)

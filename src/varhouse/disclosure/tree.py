@@ -91,6 +91,8 @@ def _steps(cells: Cells, counts: Counts, masked: Bools) -> _Steps:
     is_last = np.arange(n) == last
     # A step at cell i: cell i is safe and so is what comes after it.
     step = own & np.where(is_last, True, np.r_[rest_is_safe[1:], True])
+    # The rest is the last cell itself before it, which may be masked whatever its numbers.
+    step &= np.where(np.r_[is_last[1:], False] & ~is_last, np.r_[own[1:], True], True)
     missed = np.r_[0, (~step).cumsum()]
     taken_to = missed[np.arange(n) + 1] - missed[first] == 0
     # The last cell is what the step before leaves.
