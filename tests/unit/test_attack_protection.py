@@ -8,7 +8,7 @@ import pytest
 from attackworlds import Frames, attacked, count, make_people
 from builders import make_small_store, make_store
 
-from varhouse.attack.differencing import difference
+from varhouse.attack.differencing import difference, rest_of
 from varhouse.attack.measure import (
     Assumed,
     beyond,
@@ -19,6 +19,7 @@ from varhouse.attack.measure import (
 )
 from varhouse.attack.smallcells import find_small
 from varhouse.cli import main
+from varhouse.disclosure.earlier import Earlier
 from varhouse.disclosure.policy import SmallCounts
 from varhouse.disclosure.protect import protect_tables
 from varhouse.errors import ConfigError
@@ -148,3 +149,30 @@ def test_bounds_are_read() -> None:
     assert beyond(measured, {"power": 0.6}) == []
     # A rate that was not measured is not passed over.
     assert len(beyond(measured, {"power": 0.6, "fpr": 0.01})) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_follows_from_two_releases_or_roles(seed: int) -> None:
+    """People join; another role sees a cohort more: what is shown then knows what was shown."""
+    rng = np.random.default_rng(seed)
+    people, genotypes, _ = make_people(rng, {"a": 50, "b": 40}, 40)
+    then = np.sort(rng.permutation(90)[:80])
+    tables = count(people, genotypes)
+    before = protect_tables(*count(people[then.tolist()], genotypes[then]), FIVE)
+    known = Earlier(before.frequencies, before.totals)
+    after = protect_tables(*tables, FIVE, None, [known])
+    shown = [attacked(x.frequencies, x.totals) for x in (before, after)]
+    assert difference(*shown, 5).rows.rows() == []
+    assert find_small(shown[1], 5).is_empty()
+    # Without a look at what was shown before, the difference tells.
+    blind = protect_tables(*tables, FIVE)
+    assert difference(shown[0], attacked(blind.frequencies, blind.totals), 5).cells > 0
+    mine = (people["cohort"] == "a").to_numpy()
+    public = protect_tables(*count(people.filter(mine), genotypes[mine]), FIVE)
+    known = Earlier(public.frequencies, public.totals, same_role=False)
+    inside = protect_tables(*tables, FIVE, None, [known])
+    rest = rest_of(
+        attacked(inside.frequencies, inside.totals),
+        attacked(public.frequencies, public.totals),
+    )
+    assert find_small(rest, 5).filter(how="shown").rows() == []

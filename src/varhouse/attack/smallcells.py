@@ -72,7 +72,8 @@ def find_small(rows: pl.DataFrame, k: int) -> pl.DataFrame:
     found = [_in_rows(rows, k), from_statistics(rows, k)]
     shown = [c for c in COUNTS if c in rows.columns]
     for piece in _pieces(rows):
-        found += [_by_sums(piece, count, k) for count in shown]
+        known = [c for c in shown if piece[c].null_count() < piece.height]
+        found += [_by_sums(piece, count, k) for count in known]
     together = pl.concat(
         [f.select(list(FOUND)) for f in found if f.height] or [pl.DataFrame(schema=FOUND)]
     )
@@ -200,11 +201,17 @@ def _by_sums(rows: pl.DataFrame, count: str, k: int) -> pl.DataFrame:
         people, unseen = _rest(_table(at, "n_samples", equations, alleles.height), equations)
         is_open |= ~((people == 0) & ~unseen).any(axis=0)
     found += [_hidden(rest, lacks, equations, k)]
-    patterns, of = np.unique(masked, axis=0, return_inverse=True)
-    for number, pattern in enumerate(patterns):
+    # Few patterns of what is masked are shared by many alleles; as bits they sort fast.
+    bits = np.packbits(masked, axis=1)
+    names, at_first, of = np.unique(
+        np.ascontiguousarray(bits).view(f"S{bits.shape[1]}").ravel(),
+        return_index=True, return_inverse=True,
+    )  # fmt: skip
+    for number in range(names.size):
+        pattern = masked[at_first[number]]
         if not pattern.any():
             continue
-        chosen = np.flatnonzero(of.ravel() == number)
+        chosen = np.flatnonzero(of == number)
         unknown = np.flatnonzero(pattern)
         ways = solve(equations.matrix, unknown, is_open)
         if len(ways):
@@ -237,7 +244,8 @@ def _table(at: pl.DataFrame, count: str, equations: Equations, alleles: int) -> 
 def _rest(table: Floats, equations: Equations) -> tuple[Floats, Bools]:
     """Give wholes less their parts, and where that is not known."""
     rest = np.rint(-np.nan_to_num(table) @ equations.matrix.T)
-    lacks = np.isnan(table) @ (equations.matrix != 0).T.astype(np.float64) > 0
+    unknown = np.isnan(table).astype(np.float32)
+    lacks = unknown @ (equations.matrix != 0).T.astype(np.float32) > 0
     return rest, lacks
 
 
