@@ -24,7 +24,7 @@ from varhouse.governance.ledger import Ledger
 from varhouse.governance.model import CohortRecord, Paper, PaperKind
 from varhouse.governance.rules import load_rules
 from varhouse.sharing.request import Content
-from varhouse.submission.details import read_details
+from varhouse.submission.details import KEYS, read_details
 from varhouse.submission.document import table_of
 from varhouse.submission.facts import Facts
 from varhouse.submission.modules import MODULES
@@ -552,3 +552,18 @@ def test_the_pages_list_every_field(page: str, code: str) -> None:
     text = (Path(__file__).parents[2] / page / "submission.md").read_text()
     for target in TARGETS:
         assert table_of(target, code) in text
+
+
+def test_the_template_explains_every_key(tmp_path: Path) -> None:
+    file = tmp_path / "submission.yaml"
+    assert main(["submit", "template", str(file)]) == 0
+    assert main(["submit", "template", str(file)]) == 2, "nothing is written over"
+    assert not any(read_details(file).values())
+    said = yaml.safe_load(file.read_text())
+    assert {p: tuple(v) for p, v in said.items()} == KEYS
+    wanted = {s.removeprefix("details ") for t in TARGETS for f in fields_of(t)
+              for s in f.sources if s.startswith("details ")}  # fmt: skip
+    known = {f"{p}.{k}" for p, keys in KEYS.items() for k in keys}
+    assert wanted <= known
+    assert known - wanted == {f"catalogue.{k}" for k in KEYS["catalogue"]}
+    assert "telephone:  # Telephone number; required by gvm" in file.read_text()

@@ -99,6 +99,8 @@ def test_an_adopted_child_is_no_blood(tmp_path: Path) -> None:
         # Names that hold the words, and are something else or unclear.
         ({"disease": "新生儿糖尿病"}, "review"),
         ({"disease": "MODY", "icd10": "E11.8"}, "review"),
+        ({"disease": "单基因糖尿病", "icd10": "E13.9"}, "review"),
+        ({"disease": "2型糖尿病伴肾病", "icd10": "E112"}, "common"),
         ({"disease": "Huntington disease", "icd10": "I10"}, "review"),
         ({"disease": "高血压", "icd10": "G10"}, "review"),
         ({"disease": "Huntington disease", "icd10": "G10"}, "important"),

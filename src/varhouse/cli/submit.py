@@ -25,6 +25,7 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     steps = parser.add_subparsers(title="packs", metavar="PACK", dest="pack", required=True)
+    _add_template(steps)
     for target, what in _ARCHIVES.items():
         _add_archive(steps, target, what)
     _add_survey(steps)
@@ -54,6 +55,34 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no date as 2026-11-30") from None
+
+
+# --- the file of details ---
+
+
+def _add_template(steps: Any) -> None:
+    parser = steps.add_parser(
+        "template",
+        help="an empty file for --details, each key explained",
+        description="example:  varhouse submit template submission.yaml\n\n"
+        "Writes a YAML file with all that packs may take from --details: what it is, which\n"
+        "archive requires it, and where else it is looked for.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="the file to write")
+    parser.set_defaults(run=_run_template)
+
+
+def _run_template(args: argparse.Namespace) -> int:
+    from varhouse.errors import UsageError
+    from varhouse.files import write_text
+    from varhouse.submission.template import template
+
+    if args.file.exists():
+        raise UsageError(f"{args.file}: is there already", "give another name")
+    write_text(args.file, template())
+    log.info("-> %s", args.file)
+    return 0
 
 
 # --- archives ---

@@ -298,6 +298,7 @@ WAYS: dict[str, Way] = {
     "submit gvm": Way(_ITSELF),
     "submit cnsa": Way(_ITSELF),
     "submit eva": Way(_ITSELF),
+    "submit template": Way(_FILES),
     "submit survey": Way(
         Text(
             "nothing: numbers by province for the authority, which the law asks for",

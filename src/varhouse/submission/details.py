@@ -54,6 +54,8 @@ def read_details(path: Path | None) -> dict[str, dict[str, Any]]:
         if part not in KEYS:
             problems.append(CHECK["key"].say(key=part, near=nearest(str(part), KEYS)))
             continue
+        if values is None:
+            continue
         if not isinstance(values, dict):
             problems.append(CHECK["no_mapping"].say(key=part))
             continue

@@ -342,3 +342,13 @@ DOCUMENT: dict[str, Text] = {
     "seen": Text("seen", "已查阅"),
     "memory": Text("memory", "凭记忆"),
 }
+
+TEMPLATE: dict[str, Text] = {
+    "head": Text(
+        "Details for varhouse submit --details: what the ledger does not hold",
+        "varhouse submit --details 所用的文件:台账中没有的内容",
+    ),
+    "catalogue": Text("for catalogue.json", "用于 catalogue.json"),
+    "required": Text("required by {targets}", "{targets} 必填"),
+    "else": Text("else from {sources}", "否则取自{sources}"),
+}
