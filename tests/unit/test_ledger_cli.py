@@ -9,6 +9,7 @@ from builders import make_small_store
 
 from varhouse.cli import main
 from varhouse.governed import audit_file, ledger_file
+from varhouse.store.reader import open_store
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,12 @@ def filled(capfd: pytest.CaptureFixture[str], store: str) -> None:
         ),
     ):
         assert run(capfd, "ledger", "add", store, *words)[0] == 0
+
+
+def people_of(store: str, cohort: str) -> int:
+    """Count the people that a cohort has in a store."""
+    rows = open_store(store).cohorts().select("cohort", "n_samples").collect().rows()
+    return int(dict(rows)[cohort])
 
 
 def test_entries_from_the_command_line(store: str, capfd: pytest.CaptureFixture[str]) -> None:
@@ -112,8 +119,19 @@ def test_check_names_what_is_missing_and_what_runs_out(
     for day in ("2026-11-30", "2027-01-02"):
         assert not [x for x in told("--on", day)[1] if x[1] in ("soon", "expired")]
     run(capfd, "ledger", "add", store, "paper", "ethics:E2", "people=59")
-    fewer = "ethics approval E2 covers 59 people, the cohort has 60"
+    n = max(60, people_of(store, "north"))
+    fewer = f"ethics approval E2 covers 59 people, the cohort has {n}"
     assert ("north", "missing", fewer) in told("--on", "2027-01-02")[1]
+    # More people came in than are said.
+    run(capfd, "ledger", "add", store, "cohort", "north", "people_total=60")
+    other = f"the ledger says 60 people, the store has {people_of(store, 'north')}"
+    assert ("north", "note", other) in told("--on", "2027-01-02")[1]
+    run(capfd, "ledger", "add", store, "consent", "north", "duo=NCU")
+    assert any("only limit" in x[2] for x in told()[1])
+    run(capfd, "ledger", "add", store, "consent", "north", "duo=DS;NCU")
+    assert any("names no disease" in x[2] for x in told()[1])
+    run(capfd, "ledger", "add", store, "consent", "north", "scope=hypertension")
+    assert not any("disease" in x[2] and "DS" in x[2] for x in told()[1])
     run(capfd, "ledger", "add", store, "withdraw", "north", "from=2027-01-01")
     found = told("--on", "2027-01-02")[1]
     assert [x[1] for x in found if x[0] == "north"] == ["note"]

@@ -354,12 +354,12 @@ def not_stored(store: Path, entries: "Sequence[Entry]") -> Iterator[str]:
         yield _NOT_STORED.say(cohort=name, near=near(name, stored))
 
 
-def _stored(store: Path) -> list[str]:
-    """List the cohorts of the newest release; none in a store without one."""
+def _stored(store: Path) -> dict[str, int]:
+    """Give the cohorts of the newest release with their people; none in one without."""
     from varhouse.store.reader import open_store
     from varhouse.store.releases import list_releases
 
     if not list_releases(store):
-        return []
-    frame = open_store(store).cohorts().select("cohort").collect()
-    return sorted(frame["cohort"].to_list())
+        return {}
+    rows = open_store(store).cohorts().select("cohort", "n_samples").collect().rows()
+    return dict(sorted(rows))

@@ -11,6 +11,9 @@ from varhouse.governance.codes import CodeList, codes_of, folded
 from varhouse.governance.fields import clean
 from varhouse.language import Text
 
+DISEASE_SPECIFIC = "DUO:0000007"
+"""Research of one disease, which the scope of the consent has to name."""
+
 
 @cache
 def duo_terms() -> CodeList:

@@ -4,14 +4,15 @@ This is no judgement by rules (`judge.py`): it tells what is not said yet, and w
 counted, so that somebody sees to it in time.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
+from varhouse.governance.duo import DISEASE_SPECIFIC, is_modifier
 from varhouse.governance.fields import near
 from varhouse.governance.ledger import Ledger
-from varhouse.governance.model import CohortRecord, Paper, PaperKind, Tier
+from varhouse.governance.model import CohortRecord, Consent, Paper, PaperKind, Tier
 from varhouse.language import Text
 
 SOON_DAYS = 90
@@ -66,6 +67,18 @@ _FEWER = Text(
     "{kind} {number} covers {n:,} people, the cohort has {people:,}",
     "{kind} {number} 批准 {n:,} 人,队列有 {people:,} 人",
 )
+_OTHER_NUMBER = Text(
+    "the ledger says {said:,} people, the store has {n:,}",
+    "台账记 {said:,} 人,数据库中为 {n:,} 人",
+)
+_NO_PERMISSION = Text(
+    "the DUO codes only limit: no permission such as GRU, HMB or DS is among them",
+    "DUO 代码只有限制条件,缺少 GRU、HMB、DS 等许可条件",
+)
+_WHICH_DISEASE = Text(
+    "DS (disease specific research), and the scope of the consent names no disease",
+    "DUO 代码为 DS (特定疾病研究),知情同意范围未写明疾病",
+)
 _EMBARGO = Text("embargo until {day}", "禁发期至 {day}")
 _WITHDRAWN = Text("withdrawn: it may be used no more", "已撤回,不得再用")
 _NOBODY = Text("tier T3, and nobody has a grant", "T3 级数据,尚无人获得授权")
@@ -110,7 +123,7 @@ class Open:
 
 
 def check(
-    ledger: Ledger, on: date, soon: int = SOON_DAYS, stored: Collection[str] = ()
+    ledger: Ledger, on: date, soon: int = SOON_DAYS, stored: Mapping[str, int] | None = None
 ) -> list[Open]:
     """List what a ledger lacks and what runs out.
 
@@ -121,8 +134,9 @@ def check(
     soon
         Days before its last one from which a paper is named.
     stored
-        Cohorts that the store has.
+        Cohorts that the store has, with their people.
     """
+    stored = stored or {}
     cohorts = ledger.cohorts(on)
     out = [Open(n, Concern.MISSING, _UNKNOWN.say()) for n in sorted({*stored} - {*cohorts})]
     if stored:
@@ -130,7 +144,8 @@ def check(
             out.append(Open(name, Concern.NOTE, _NOT_STORED.say(near=near(name, stored))))
     granted = {g.cohort for g in ledger.grants(on)}
     for name, record in cohorts.items():
-        out += [Open(name, c, what) for c, what in _of_cohort(record, on, soon)]
+        n = stored.get(name, 0)
+        out += [Open(name, c, what) for c, what in _of_cohort(record, on, soon, n)]
         out += [Open(name, Concern.NOTE, what) for what in _unknown_names(record, ledger)]
         if record.tier is Tier.T3 and name not in granted:
             out.append(Open(name, Concern.NOTE, _NOBODY.say()))
@@ -156,7 +171,10 @@ def _unknown_names(record: CohortRecord, ledger: Ledger) -> Iterator[str]:
             yield _NO_SUCH.say(what="same_people_as", cohort=name, near=close)
 
 
-def _of_cohort(record: CohortRecord, on: date, soon: int) -> Iterator[tuple[Concern, str]]:
+def _of_cohort(
+    record: CohortRecord, on: date, soon: int, n: int
+) -> Iterator[tuple[Concern, str]]:
+    """Yield what is open of a cohort that has `n` people in the store."""
     if record.is_withdrawn:
         yield Concern.NOTE, _WITHDRAWN.say()
         return
@@ -167,13 +185,24 @@ def _of_cohort(record: CohortRecord, on: date, soon: int) -> Iterator[tuple[Conc
         if not record.valid(PaperKind.ETHICS, on):
             yield Concern.MISSING, _ETHICS.say()
     for paper in record.papers:
-        yield from _of_paper(paper, record, on, soon)
+        yield from _of_paper(paper, record, on, soon, n)
+    if record.people_total is not None and n and n != record.people_total:
+        yield Concern.NOTE, _OTHER_NUMBER.say(said=record.people_total, n=n)
+    yield from ((Concern.NOTE, what) for what in _of_consent(record.consent))
     if record.embargo_until is not None and record.embargo_until >= on:
         yield Concern.NOTE, _EMBARGO.say(day=record.embargo_until)
 
 
+def _of_consent(consent: Consent | None) -> Iterator[str]:
+    codes = consent.duo if consent else ()
+    if codes and all(map(is_modifier, codes)):
+        yield _NO_PERMISSION.say()
+    if consent and DISEASE_SPECIFIC in codes and not consent.scope:
+        yield _WHICH_DISEASE.say()
+
+
 def _of_paper(
-    paper: Paper, record: CohortRecord, on: date, soon: int
+    paper: Paper, record: CohortRecord, on: date, soon: int, n: int
 ) -> Iterator[tuple[Concern, str]]:
     said = {"kind": PAPER_NAMES[paper.kind].say(), "number": paper.number}
     if paper.revoked is not None and paper.revoked <= on:
@@ -192,6 +221,6 @@ def _of_paper(
         and not any(p.is_valid(end + timedelta(days=1)) for p in later)
     ):
         yield Concern.SOON, _PAPER.say(**said, day=paper.valid_until)
-    people = record.people_total or max(record.people.values(), default=0)
+    people = max(record.people_total or 0, n, *record.people.values())
     if paper.people is not None and paper.people < people:
         yield Concern.MISSING, _FEWER.say(**said, n=paper.people, people=people)
