@@ -1,5 +1,6 @@
 """Views of roles: a store of its own holds what a role may see, and nothing else."""
 
+import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -217,16 +218,22 @@ def test_what_has_not_changed_keeps_its_files(tmp_path: Path) -> None:
 # --- between releases ---
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    store = tmp_path / "store"
+@pytest.fixture(scope="module")
+def small_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("small") / "store"
     put_cohorts(store, {"alpha": cohort("alpha"), "beta": cohort("beta")})
     govern(store, {"alpha": "T0", "beta": "T0"})
     release(store, "public")
     return store
 
 
-@pytest.mark.parametrize(("n", "is_made"), [(1, False), (4, False), (5, True), (9, True)])
+@pytest.fixture
+def small(small_one: Path, tmp_path: Path) -> Path:
+    """A store with a view of two cohorts, to be changed."""
+    return Path(shutil.copytree(small_one, tmp_path / "store"))
+
+
+@pytest.mark.parametrize(("n", "is_made"), [(1, False), (4, False), (5, True)])
 def test_a_change_is_explained_by_at_least_k_people(
     small: Path, n: int, is_made: bool
 ) -> None:
@@ -348,7 +355,7 @@ class _KilledError(BaseException):
     pass
 
 
-@pytest.mark.parametrize("place", ["linked totals", "catalogued", "committed frequencies"])
+@pytest.mark.parametrize("place", ["linked totals", "committed frequencies"])
 def test_a_killed_making_leaves_the_old_release_and_is_made_again(
     small: Path, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
