@@ -22,6 +22,7 @@ from varhouse.report.page import make_page
 from varhouse.sharing import viewprotect
 from varhouse.sharing.views import Released, Wanted, release_view
 from varhouse.sharing.viewstore import open_view
+from varhouse.store.commit import commit
 from varhouse.store.releases import list_releases
 from varhouse.tables.schema import KEY
 from varhouse.verify.whole import verify
@@ -304,6 +305,18 @@ def test_a_purge_reaches_the_releases_of_views(
     assert release(small, "public", leave_out=("alpha",)).release == 3
     assert [p for p in verify(path) if not p.is_note] == []
     assert open_view(path).scan("totals").collect().height
+
+
+def test_a_view_may_be_compacted(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = view_folder(small, "public")
+    # As if somebody had joined its files: a release of the same rows.
+    base = list_releases(path)[-1]
+    commit(path, [], ingest_id="compact-1", operation="compact", base_release=base)
+    put_cohorts(small, {"alpha": more(cohort("alpha"), 1), "beta": cohort("beta")})
+    with pytest.raises(AccessError, match="release 2"):
+        release(small, "public")
+    put_cohorts(small, {"alpha": more(cohort("alpha"), 6), "beta": cohort("beta")})
+    assert release(small, "public").release == 3
 
 
 def test_a_cohort_of_another_name_is_known_by_its_people(small: Path) -> None:

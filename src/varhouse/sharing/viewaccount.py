@@ -20,7 +20,10 @@ from varhouse.governed import ROLES, private_folder, view_folder
 from varhouse.sharing.viewpeople import read_people
 from varhouse.store.errata import sealed_releases
 from varhouse.store.layout import write_json
-from varhouse.store.releases import list_releases, read_release
+from varhouse.store.releases import Release, list_releases, read_release
+
+MADE, CLOSED = "view", "closed"
+"""Operations of releases that were made of the governed store, and of ones with nothing."""
 
 VIEW_ROLES = ROLES[:-1]
 """Roles that read a view: all but `controlled`."""
@@ -141,6 +144,22 @@ def read_account(store: Path, role: str, ingest_id: str) -> Account:
         raise StoreError(f"{file} is damaged: {error}", "restore it from a backup") from None
 
 
+def account_of(store: Path, role: str, record: Release) -> Account:
+    """Read the account of a release of a view, or of the one that it was made of.
+
+    Somebody may have joined its files (`store compact`): it tells of the same people.
+
+    Raises
+    ------
+    StoreError
+        If it is missing or damaged.
+    """
+    path = view_folder(store, role)
+    while record.operation not in (MADE, CLOSED) and record.parent is not None:
+        record = read_release(path, record.parent)
+    return read_account(store, role, record.ingest_id)
+
+
 def earlier_releases(store: Path) -> list[Earlier]:
     """List the releases of all views of a store, role by role, oldest first.
 
@@ -154,8 +173,7 @@ def earlier_releases(store: Path) -> list[Earlier]:
         path = view_folder(store, role)
         gone = sealed_releases(path)
         for number in list_releases(path):
-            ingest = read_release(path, number).ingest_id
-            account = read_account(store, role, ingest)
+            account = account_of(store, role, read_release(path, number))
             found.append(Earlier(role, number, account, number in gone))
     return found
 

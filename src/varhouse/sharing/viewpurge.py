@@ -15,6 +15,7 @@ import polars as pl
 from varhouse.governance.personkey import PersonKey
 from varhouse.governed import is_governed, view_folder
 from varhouse.sharing.viewaccount import (
+    CLOSED,
     Account,
     Earlier,
     earlier_releases,
@@ -32,9 +33,6 @@ from varhouse.store.releases import list_releases, read_release
 from varhouse.store.viewstores import ROLE, SHOWS
 from varhouse.tables.schema import CONTIGS
 from varhouse.tables.shards import Manifest
-
-CLOSED = "closed"
-"""Operation of a release of a view that holds nothing."""
 
 REASON = "people were withdrawn; the next release of this view is made without them"
 

@@ -31,15 +31,16 @@ from varhouse.governance.personkey import PersonKey
 from varhouse.governed import INSIDE, ROLES, is_governed, view_folder
 from varhouse.sharing.gate import Decision, Passage, way_out
 from varhouse.sharing.viewaccount import (
+    MADE,
     VIEW_ROLES,
     Account,
     Earlier,
+    account_of,
     add_rows,
     digest_json,
     earlier_releases,
     people_file,
     people_of_release,
-    read_account,
     write_account,
 )
 from varhouse.sharing.viewcohorts import RECIPIENTS, Choice, choose_cohorts, without_denied
@@ -384,7 +385,7 @@ class _Making:
             self.view_path,
             [manifest],
             ingest_id=self.account.ingest_id,
-            operation="view",
+            operation=MADE,
             base_release=numbers[-1] if numbers else 0,
             meta=self._meta(),
             token=token,
@@ -461,7 +462,7 @@ class _Making:
         """Give what the newest release of the view is made of, by partition."""
         if view is None:
             return {}
-        return read_account(self.path, self.role, view.record.ingest_id).parts
+        return account_of(self.path, self.role, view.record).parts
 
     @cached_property
     def _shown_before(self) -> list[Shown]:
@@ -477,12 +478,12 @@ class _Making:
 
     def _accounts_shard(self, view: Store | None, work: Path) -> list[Shard]:
         now = utc_now()
-        told = {"operation": "view", **self.account.public()}
+        told = {"operation": MADE, **self.account.public()}
         row = pl.DataFrame(
             {
                 "ingest_id": [self.account.ingest_id],
                 "release": [view.release + 1 if view else 1],
-                "operation": ["view"],
+                "operation": [MADE],
                 "started": [now],
                 "finished": [now],
                 "version": [__version__],

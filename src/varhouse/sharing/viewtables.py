@@ -313,26 +313,35 @@ class PartTables:
         self.made.shards += [shard] if shard else []
 
     def _ids(self) -> None:
-        """Write the ids of the alleles that are shown: each file by itself, it is sorted."""
+        """Write the ids of the alleles that are shown: files of many rows by themselves."""
         if not self._keys:
             return
+        held: list[pl.DataFrame] = []
+        for piece in self._id_pieces():
+            held.append(piece)
+            if sum(p.height for p in held) >= SLICE_ROWS:
+                self._write_ids(held)
+                held = []
+        self._write_ids(held)
+
+    def _id_pieces(self) -> Iterator[pl.DataFrame]:
+        """Give the ids that are shown, some rows of a file at a time."""
         keys = pl.scan_parquet(self._keys, glob=False)
-        store, number = self._origin.store, 0
+        store = self._origin.store
         listed = store.file_frame(IDS.name, part=self._part)
         for i in range(listed.height):
             for first in range(0, listed["num_records"][i], SLICE_ROWS):
                 piece = store.read_rows(IDS.name, listed[i], first, SLICE_ROWS)
                 kept = piece.filter(self._is_shown_id()).lazy()
-                found = kept.join(keys, on=KEY, how="semi").collect(engine="streaming")
-                shard = write_shard(
-                    self._origin.hide(found.drop("part"), IDS),
-                    IDS,
-                    self._work,
-                    f"ids-{number:05d}",
-                    {"part": self._part},
-                )
-                number += 1
-                self.made.shards += [shard] if shard else []
+                yield kept.join(keys, on=KEY, how="semi").collect(engine="streaming")
+
+    def _write_ids(self, pieces: Sequence[pl.DataFrame]) -> None:
+        if pieces:
+            number = len(self.made.shards)
+            rows = self._origin.hide(pl.concat(pieces).drop("part"), IDS)
+            place = {"part": self._part}
+            shard = write_shard(rows, IDS, self._work, f"ids-{number:05d}", place)
+            self.made.shards += [shard] if shard else []
 
     def _is_shown_id(self) -> pl.Expr:
         """Tell of rows of ids whether who gave the id is shown, and the id says nothing."""
