@@ -471,6 +471,7 @@ class _Making:
             Shown(
                 open_view(view_folder(self.path, e.role), e.release),
                 changed_people(self.people, people_of_release(self.path, e)),
+                e.role == self.role,
             )
             for e in self.earlier
             if not e.is_sealed

@@ -65,10 +65,13 @@ class Shown:
         Its store.
     changed
         cohort (null: all together), stratum_by, stratum and `people`, how many they are.
+    same_role
+        It is of the same role, not of a more open one.
     """
 
     store: Store
     changed: pl.DataFrame
+    same_role: bool = True
 
 
 @dataclass(frozen=True)
@@ -232,6 +235,7 @@ class PartTables:
                 _window_of(e.store, FREQUENCIES.name, self._part, window),
                 _window_of(e.store, TOTALS.name, self._part, window),
                 e.changed,
+                e.same_role,
             )
             for e in self._earlier
         ]
