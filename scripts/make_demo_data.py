@@ -1001,9 +1001,21 @@ LEDGER = {
         "recipient\tkind\tcountry\tforeign_share\n"
         "Demo University\tdomestic\tCN\t0\n"
         "Example Institute\tforeign\tUS\t100%\n"
+        "registered\tdomestic\tCN\t0\n"
+    ),
+    "submission.yaml": (
+        "submitter: {name: Demo Submitter, last_name: Submitter, first_name: Demo,\n"
+        "  email: data@example.org, telephone: '+86 10 0000 0000', centre: Demo Hospital,\n"
+        "  laboratory: Demo Laboratory, address: 1 Demo Road}\n"
+        "project: {description: Synthetic people., release_date: 2027-01-01,\n"
+        "  publications: []}\n"
+        "sample: {type: Normal population, tissue: Whole blood}\n"
+        "analysis: {title: Calls, description: Synthetic calls., reference: GCA_000000001.1,\n"
+        "  platform: simulated, software: [demo], experiment_type: Whole genome sequencing}\n"
     ),
 }
-"""Sheets of the ledger: with both papers, frequencies of two cohorts may be opened."""
+"""Sheets of the ledger, by which frequencies of two cohorts may be opened, and what an archive
+asks for beside it."""
 
 
 def write_assembly(out: Path, contigs: list[Contig], genes: list[Gene]) -> None:
