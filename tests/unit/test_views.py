@@ -419,6 +419,16 @@ def test_a_view_does_not_say_that_nobody_was_assessed(
     assert "not assessed" not in out
 
 
+def test_the_status_says_that_a_view_is_behind(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status", str(small)]) in (0, 3)
+    assert "the view public" not in capsys.readouterr().out
+    put_cohorts(small, {"alpha": cohort("alpha"), "beta": more(cohort("beta"), 6)})
+    main(["status", str(small)])
+    assert "the view public shows release 2, the newest is 4" in capsys.readouterr().out
+
+
 def test_without_a_view_the_command_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
