@@ -11,6 +11,7 @@ from builders import make_store
 
 from varhouse.cli import main
 from varhouse.errors import UsageError
+from varhouse.governance.codescredit import check_digit
 from varhouse.governance.ledger import Ledger
 from varhouse.submission.survey import (
     ALL,
@@ -179,3 +180,14 @@ def test_places() -> None:
     assert place_of([]) == place_of([None]) == UNKNOWN
     assert place_of(["110000", None, "110000"]) == "110000"
     assert place_of(["110000", "120000"]) == SEVERAL
+
+
+def test_an_institution_counts_where_it_is_registered(store: Path) -> None:
+    """By its code; a cohort that names it alone is of the same one."""
+    code = "12440000MB2C00005"
+    code += check_digit(code)
+    Ledger.open(store).add("cohort", "south", {"holder": code})
+    rows = make_return(store, TODAY).rows
+    assert {p: r["institutions"] for p, r in rows.items() if r["institutions"]} == {
+        "440000": 1, NATIONAL: 1, ALL: 1,
+    }  # fmt: skip

@@ -234,6 +234,8 @@ def _count_cohorts(
     """Count cohorts, families, institutions, sites."""
     sites: dict[str, set[str]] = {}
     holders: dict[str, str] = {}
+    # One holder may be there with its code in one cohort and by name alone in another.
+    codes = {r.holder_name: r.holder for r in records.values() if r.holder and r.holder_name}
     for name, record in records.items():
         place = place_of(cohort_places[name])
         tally.add(place, "cohorts")
@@ -244,11 +246,10 @@ def _count_cohorts(
             tally.add(place, "region_cohorts")
         if record.storage_site:
             sites.setdefault(record.storage_site, set()).update(cohort_places[name])
-        holder = record.holder or record.holder_name
-        if holder:
-            code = record.holder
+        code = record.holder or codes.get(record.holder_name)
+        if code or record.holder_name:
             registered = province_of(code[2:8]) if code else None
-            holders[holder] = registered or UNKNOWN
+            holders[code or record.holder_name] = registered or UNKNOWN
     for places in sites.values():
         tally.add(place_of(places), "storage_sites")
     for place in holders.values():
