@@ -44,7 +44,7 @@ def view_folder(store: Path, role: str) -> Path:
 
 
 def is_governed(store: Path) -> bool:
-    """Tell whether a store has a ledger of permits, or had one: who takes it away opens nothing.
+    """Tell whether a store has a ledger, or had one: who takes it away opens nothing.
 
     The audit log knows of each entry; who may not look for it learns just that there is one.
     """
