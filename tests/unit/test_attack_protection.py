@@ -153,7 +153,7 @@ def test_bounds_are_read() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_nothing_follows_from_two_releases_or_roles(seed: int) -> None:
-    """People join; another role sees a cohort more: what is shown then knows what was shown."""
+    """People join; another role sees a cohort more: what was shown before is known."""
     rng = np.random.default_rng(seed)
     people, genotypes, _ = make_people(rng, {"a": 50, "b": 40}, 40)
     then = np.sort(rng.permutation(90)[:80])

@@ -437,14 +437,14 @@ class _Making:
             apart=int(bound.pop("apart", 0)),
         )
         before: list[Store] = []
-        more_open: dict[str, Store] = {}
+        more_open: list[Store] = []
         for shown in earlier:
             of = str(shown.store.meta.get(ROLE))
             if of == self.role:
                 before.append(shown.store)
             elif ROLES.index(of) < role:
-                more_open[of] = shown.store
-        measured = measure_tables(planned, assumed, before, list(more_open.values()))
+                more_open.append(shown.store)
+        measured = measure_tables(planned, assumed, before, more_open)
         self.account.attack = measured
         if above := beyond(measured, bound):
             cells = [name_of(cell) for cell in measured["examples"][:3]]
