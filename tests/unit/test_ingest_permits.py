@@ -22,7 +22,8 @@ from varhouse.governance.rules import load_rules
 from varhouse.ingest.driver import Options, ingest
 from varhouse.ingest.setup.config import read_config
 from varhouse.ingest.setup.fromfiles import FromFiles, config_of_files
-from varhouse.ingest.setup.permits import enter_rules, read_sheet_row
+from varhouse.ingest.setup.permits import enter_rules
+from varhouse.ingest.setup.permitsheet import read_sheet_row
 from varhouse.ingest.setup.prepare import prepare
 from varhouse.status.find import read_status
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from varhouse.governance.foreign import load_foreign
-from varhouse.governance.judge import KINDS
+from varhouse.governance.judgetexts import KINDS
 from varhouse.governance.rules import load_rules
 from varhouse.governance.rulesmodel import Dated, Definition, Effect, Rule, RuleBook
 from varhouse.language import CHINESE, ENGLISH, Text

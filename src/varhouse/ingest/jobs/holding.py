@@ -18,7 +18,8 @@ from varhouse.frequencies.kits import WHOLE
 from varhouse.genotypes.calls import MAX_PLOIDY
 from varhouse.governance.foreign import find_foreign
 from varhouse.ingest.setup.growing import stored_ordinals
-from varhouse.ingest.setup.permits import Answer, Came, Permits, sheet_assays
+from varhouse.ingest.setup.permits import Answer, Came, Permits
+from varhouse.ingest.setup.permitsheet import sheet_assays
 from varhouse.ingest.setup.run import Run
 from varhouse.ingest.setup.settings import Policy
 from varhouse.ingest.setup.verdict import Verdict

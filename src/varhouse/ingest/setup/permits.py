@@ -10,8 +10,7 @@ What is in stays in, whatever ends: that it has no basis any more is told every 
 """
 
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -22,20 +21,19 @@ import polars as pl
 
 from varhouse.files import write_text
 from varhouse.governance.chain import FIRST
-from varhouse.governance.fieldkinds import ASSAYS, COHORT, PAPER_KIND
-from varhouse.governance.fields import DATE, NUMBER, Form, FormError
+from varhouse.governance.fieldkinds import COHORT
 from varhouse.governance.foreign import Hit
 from varhouse.governance.judge import Finding, judge
 from varhouse.governance.judgefacts import facts_of, papers_for, people_facts
 from varhouse.governance.ledger import Ledger
-from varhouse.governance.model import Assay, CohortRecord, Paper, PaperKind
+from varhouse.governance.model import Assay, CohortRecord
 from varhouse.governance.rules import load_rules
 from varhouse.governance.rulesmodel import Effect, RuleBook
 from varhouse.governed import governance_folder
+from varhouse.ingest.setup.permitsheet import Said, read_sheet_row, stored_metadata
 from varhouse.ingest.setup.run import FOLDER
 from varhouse.ingest.setup.settings import Policy, text_digest
 from varhouse.language import Text
-from varhouse.sheetcolumns import folded
 from varhouse.store.reader import Store
 from varhouse.textfile import read_text
 
@@ -59,31 +57,7 @@ NO_RULES = Text(
     "该库已有许可台账,但 policy.rules 未指定规则,入库时不作许可审核; "
     "fix: policy.rules: builtin",
 )
-NOT_READ = Text(
-    "the sheet of cohorts: {column} {value!r} is not understood ({why})",
-    "队列表: 无法识别 {column} {value!r} ({why})",
-)
-
 _RULES = "rules"
-_SHEET_ONLY = re.compile(r"people\.|people_total\Z")
-"""Fields of the ledger that are not taken from the sheet: files tell how many there are."""
-
-_MORE: dict[str, tuple[str, ...]] = {
-    "permit_people": ("approved_people", "批准人数", "批准例数", "permit_n"),
-    "permit_valid_from": ("批准日期", "有效期起"),
-    "ethics_valid_until": ("ethics_expiry", "伦理有效期至"),
-}
-"""Columns of the sheet of cohorts that only rules ask for, and their other names."""
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a sheet says of a cohort: facts by field of the ledger, papers, doubts."""
-
-    fields: dict[str, Any] = field(default_factory=dict)
-    papers: tuple[Paper, ...] = ()
-    assays: tuple[Assay, ...] = ()
-    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -290,104 +264,6 @@ def _by_assay(record: CohortRecord | None, said: Said, came: Came) -> dict[Assay
         if len(assays) == 1:
             return {assays[0]: came.people}
     return of_ledger if sum(of_ledger.values()) == came.people else {}
-
-
-# --- the sheet of cohorts ---
-
-
-def _columns() -> dict[str, str]:
-    """Give names of columns, folded, to fields of the ledger that a sheet may say."""
-    out: dict[str, str] = {}
-    for f in COHORT.fields.values():
-        if not _SHEET_ONLY.match(f.name):
-            out |= {folded(n): f.name for n in (f.name, f.title.zh, *f.others)}
-    return out
-
-
-_COLUMNS = _columns()
-_FACTS = {
-    "is_pedigree", "generations_affected", "disease", "is_specific_region", "us_people",
-    "foreign_share", "tier", "taxon",
-}  # fmt: skip
-
-
-def read_sheet_row(metadata: Mapping[str, str | None]) -> Said:
-    """Read what a row of the sheet of cohorts says to the rules.
-
-    Parameters
-    ----------
-    metadata
-        Column to cell, as it was read.
-    """
-    cells = {folded(k): v.strip() for k, v in metadata.items() if v and v.strip()}
-    more = {folded(o): k for k, names in _MORE.items() for o in (k, *names)}
-    cells |= {more[k]: v for k, v in cells.items() if k in more}
-    doubts: list[str] = []
-
-    def take(column: str, form: Form) -> Any:
-        if column not in cells:
-            return None
-        try:
-            return form.give(form.take(cells[column]))
-        except FormError as error:
-            why = error.say()
-            doubts.append(NOT_READ.say(column=column, value=cells[column], why=why))
-            return None
-
-    fields = {}
-    for column in cells:
-        name = _COLUMNS.get(column)
-        if name in _FACTS:
-            value = take(column, COHORT.fields[name].form)
-            if value is not None:
-                fields[name] = getattr(value, "value", value)
-    papers = []
-    if "ethics_approval" in cells:
-        papers.append(
-            Paper(
-                PaperKind.ETHICS,
-                cells["ethics_approval"],
-                valid_until=take("ethics_valid_until", DATE),
-            )
-        )
-    if "consent_scope" in cells:
-        papers.append(Paper(PaperKind.CONSENT, cells["consent_scope"]))
-    kind = take("permit_kind", PAPER_KIND)
-    if kind is not None and "permit_number" in cells:
-        papers.append(
-            Paper(
-                kind,
-                cells["permit_number"],
-                valid_from=take("permit_valid_from", DATE),
-                valid_until=take("permit_valid_until", DATE),
-                people=take("permit_people", NUMBER),
-            )
-        )
-    assays = take("assay", ASSAYS) or ()
-    return Said(fields, tuple(papers), tuple(assays), tuple(doubts))
-
-
-def stored_metadata(row: Mapping[str, Any]) -> dict[str, str | None]:
-    """Give the cells of a sheet of cohorts as the row of the table `cohorts` keeps them."""
-    further = json.loads(row.get("attributes") or "{}")
-    own = {k: v for k, v in row.items() if isinstance(v, str) and k != "attributes"}
-    return {**own, **{k: str(v) for k, v in further.items() if v is not None}}
-
-
-def sheet_assays(sheet: pl.DataFrame, names: Iterable[str]) -> dict[Assay, int]:
-    """Count people by the column `assay` of the sample sheet; empty without one."""
-    if "assay" not in sheet.columns:
-        return {}
-    some = sheet.filter(pl.col("sample").is_in(list(names)))
-    out: dict[Assay, int] = {}
-    for text, n in some.group_by("assay").agg(pl.len()).rows():
-        try:
-            found = ASSAYS.give(ASSAYS.take(text or ""))
-        except FormError:
-            continue
-        if len(found) == 1:
-            out[found[0]] = out.get(found[0], 0) + n
-    return out
 
 
 # --- what the store keeps of it ---
