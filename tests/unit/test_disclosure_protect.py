@@ -142,6 +142,17 @@ def test_a_stratum_of_few_people_tells_not_how_few() -> None:
     assert shown(found.totals, "an")["gx"] is None
 
 
+def test_cohorts_say_how_many_they_are_beside_strata_of_few_people() -> None:
+    cohorts: dict[str, dict[str, Group]] = {
+        "A": {"f": (60, 30, 8), "m": (3, 0, 0)},
+        "B": {"f": (40, 20, 5), "m": (30, 9, 0)},
+    }
+    found = protect_tables(*rows(cohorts, "sex"), SmallCounts(k=5))
+    assert shown(found.totals, "n_samples") == {"all": 133, "f": 100, "m": 33}
+    # What 3 follows from is not there: no row of a stratum of a cohort.
+    assert shown(found.frequencies, "n_samples") == {"A/all": 63, "B/all": 70}
+
+
 def test_cohorts_are_shown_with_strata_where_all_of_both_may_be() -> None:
     large = {c: {"f": (100, 40, 10), "m": (90, 30, 9)} for c in "AB"}
     found = protect_tables(*rows(large, "sex"), SmallCounts(k=5))

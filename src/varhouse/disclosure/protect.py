@@ -14,11 +14,20 @@ import numpy as np
 import polars as pl
 
 from varhouse.disclosure import cells as of_cells
-from varhouse.disclosure.cells import CELL, COHORT_STRATUM, ROOT, Bools, Cells, Counts, Ints
+from varhouse.disclosure.cells import (
+    CELL,
+    COHORT,
+    COHORT_STRATUM,
+    ROOT,
+    Bools,
+    Cells,
+    Counts,
+    Ints,
+)
 from varhouse.disclosure.coarsen import Hierarchy, add_levels
 from varhouse.disclosure.earlier import Earlier, changes
+from varhouse.disclosure.policy import COHORTS, HIDE, ROUND, STRATA, SmallCounts
 from varhouse.disclosure.policy import GENOTYPES as DETAILED
-from varhouse.disclosure.policy import HIDE, ROUND, SmallCounts
 from varhouse.disclosure.rounding import round_counts
 from varhouse.disclosure.tree import all_of, shown_cells
 from varhouse.tables.schema import FREQUENCIES, KEY, TOTALS
@@ -197,9 +206,21 @@ def _decide(cells: Cells, policy: SmallCounts, earlier: Sequence[Earlier]) -> _S
         n = int(cells.allele.max()) + 1
         may = (level == MASKED) | (level == GENOTYPES) & better
         quality = all_of(cells.allele, may, n)[cells.allele] & (level == GENOTYPES)
+    return _Shown(level, quality, _people(cells, policy) | (level > MASKED))
+
+
+def _people(cells: Cells, policy: SmallCounts) -> Bools:
+    """Tell of which cells it may be shown how many people they have.
+
+    Sizes of cohorts and of strata of everybody are shown beside each other: cells in which
+    they cross are not known by these, as no one knows how large they can be.
+    """
     nobody = np.zeros(cells.size, np.bool_)
-    people = shown_cells(cells, of_cells.people(rows, k), first, nobody)
-    return _Shown(level, quality, people | (level > MASKED))
+    counts = of_cells.people(cells.rows, policy.k)
+    by_strata = shown_cells(cells, counts, STRATA, nobody)
+    by_cohorts = shown_cells(cells, counts, COHORTS, nobody)
+    out: Bools = np.where(cells.kind == COHORT, by_cohorts, by_strata)
+    return out
 
 
 def _levels(cells: Cells, copies: Bools, genotypes: Bools, policy: SmallCounts) -> Ints:
