@@ -186,6 +186,24 @@ def test_what_is_asked_decides_who_is_touched(whole: Path, tmp_path: Path) -> No
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("query", "content"),
+    [
+        ("SELECT ac FROM totals", "aggregate"),
+        ('SELECT 1 FROM "SAMPLES"', "individual"),
+        ("SELECT * FROM query_table('sam' || 'ples')", "individual"),
+        ("SELECT * FROM read_parquet('x/c*/s*/**')", "individual"),
+        ("SELECT * FROM 'x/c*/s*/f.parquet'", "individual"),
+        ("SELECT count(*) FROM calls", "individual"),
+        ('SELECT 1 FROM U&"s\\0061mples"', "individual"),
+    ],
+)
+def test_a_query_that_can_reach_people_is_about_people(query: str, content: str) -> None:
+    told = WAYS["sql"].tells
+    assert told is not None
+    assert told(argparse.Namespace(query=query)).content == content
+
+
 def test_a_refused_answer_leaves_what_was_there(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.vcf"
     out.write_text("mine")

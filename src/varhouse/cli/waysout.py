@@ -137,7 +137,10 @@ def _of_sql(args: argparse.Namespace) -> Told:
 
     closed = {t.name for t in TABLES.values() if t.root != "open"}
     closed |= {"calls", "lineage", "group_counts", "query", "query_table", "uescape"}
-    is_closed = bool(_words(args.query) & closed) or "u&" in args.query.lower()
+    words = _words(args.query)
+    # A file by a pattern of its name needs no name of a table.
+    by_file = any(w.startswith("read_") or "parquet" in w or w == "glob" for w in words)
+    is_closed = bool(words & closed) or by_file or "u&" in args.query.lower()
     return Told(INDIVIDUAL if is_closed else AGGREGATE)
 
 
