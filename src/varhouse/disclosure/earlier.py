@@ -78,16 +78,20 @@ _GENOTYPES = (
     "n_het", "n_hom_alt", "n_hemi", "n_het_not_diploid", "n_hom_alt_not_diploid",
 )  # fmt: skip
 _QUALITY = ("ac_adj", "n_het_adj", "n_hom_alt_adj", "n_hemi_adj")
+_COUNTS = ("an", "ac", "n_samples", "n_missing", *_GENOTYPES, *_QUALITY)
 _NOT_KNOWN = 1 << 40
 """Stands for a difference that nobody knows: so large that it, and sums with it, are safe."""
 
 
-def changes(cells: Cells, earlier: Sequence[Earlier], k: int) -> Changes:
-    """Give what earlier releases ask of cells."""
+def changes(cells: Cells, earlier: Sequence[Earlier], k: int, base: int = 1) -> Changes:
+    """Give what earlier releases ask of cells.
+
+    `base`: numbers are shown as multiples of it, so the differences are of these.
+    """
     none = np.zeros(cells.size, np.bool_)
     out = Changes([], [], [], none.copy(), none.copy())
     for release in earlier:
-        then = _Then(cells, release)
+        then = _Then(cells, release, base)
         least = 2 * k - 1
         copies = np.column_stack([then.by("ac"), then.by_others()])
         genotypes = np.column_stack([*(then.by(n) for n in _GENOTYPES), then.by_without()])
@@ -115,12 +119,14 @@ def _differences(values: Ints, least: int) -> Counts:
 class _Then:
     """Cells beside their rows of an earlier release."""
 
-    def __init__(self, cells: Cells, release: Earlier) -> None:
+    def __init__(self, cells: Cells, release: Earlier, base: int) -> None:
         self.cells = cells
         self.same_role = release.same_role
+        self.now = cells.rows.select(
+            (pl.col(n).cast(pl.Int64) + base // 2) // base * base for n in _COUNTS
+        )
         rows = pl.concat([release.frequencies, release.totals], how="diagonal_relaxed")
-        names = ("an", "ac", "n_samples", "n_missing", *_GENOTYPES, *_QUALITY)
-        known = [pl.col(n) for n in names if n in rows.columns]
+        known = [pl.col(n) for n in _COUNTS if n in rows.columns]
         self.rows = cells.rows.select(CELL).join(
             rows.select(*CELL, *known, is_there=pl.lit(value=True)),
             on=list(CELL), how="left", nulls_equal=True, maintain_order="left",
@@ -159,7 +165,7 @@ class _Then:
         """Give how a number changed."""
         if name not in self.rows.columns:
             return np.full(self.cells.size, _NOT_KNOWN)
-        now = self.cells.rows[name].cast(pl.Int64).fill_null(0).to_numpy()
+        now = self.now[name].fill_null(0).to_numpy()
         then = self.rows[name].cast(pl.Int64)
         known = then.is_not_null().to_numpy() | self.is_none
         return self._by(now, then.fill_null(0).to_numpy(), known)
@@ -170,14 +176,14 @@ class _Then:
         Of a cohort without a row one knows who joined it, and so their copies.
         """
         ac, an = (self.rows[n].cast(pl.Int64) for n in ("ac", "an"))
-        now = (self.cells.rows["an"] - self.cells.rows["ac"]).cast(pl.Int64).fill_null(0)
+        now = (self.now["an"] - self.now["ac"]).fill_null(0)
         known = (an - ac).is_not_null().to_numpy()
         out = self._by(now.to_numpy(), (an - ac).fill_null(0).to_numpy(), known)
         return self._or_joined(out, self.copies_each, np.abs(self.by("ac")))
 
     def by_without(self) -> Ints:
         """Give how people changed who are called and do not carry the allele."""
-        carriers, others = carriers_and_others(self.cells.rows).T
+        carriers, others = carriers_and_others(self.now).T
         names = ("n_het", "n_hom_alt", "n_hemi", "n_samples", "n_missing")
         n = {name: self.rows[name].cast(pl.Int64) for name in names}
         then = n["n_samples"] - n["n_missing"] - n["n_het"] - n["n_hom_alt"] - n["n_hemi"]

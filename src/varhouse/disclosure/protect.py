@@ -182,7 +182,8 @@ def _without_hidden(rows: pl.DataFrame, policy: SmallCounts) -> pl.DataFrame:
 def _decide(cells: Cells, policy: SmallCounts, earlier: Sequence[Earlier]) -> _Shown:
     """Choose what is shown of each cell."""
     rows, k, first = cells.rows, policy.k, policy.first
-    before = changes(cells, earlier, k)
+    base = policy.base if policy.masking == ROUND else 1
+    before = changes(cells, earlier, k, base)
 
     def shown(*parts: Counts, masked: Bools) -> Bools:
         whole = parts[0]
