@@ -68,6 +68,7 @@ from varhouse.sharing.viewtexts import (
     HOLD_LEFT,
     HOLD_LEFT_FIX,
     HOLD_NEVER,
+    NO_RECIPIENT_FIX,
     NOBODY,
     NOBODY_FIX,
     NOT_GOVERNED,
@@ -288,7 +289,7 @@ class _Making:
             k=self.protection.k,
             policy=self.protection.name,
             budget=self._budget(),
-            rules=str(rules or ""),
+            rules=str((rules or {}).get("digest", "")),
             ledger=self.ledger.anchor,
         )
 
@@ -312,9 +313,10 @@ class _Making:
         """
         if self.decision is None:
             why = "; ".join(f"{c}: {r}" for c, r in sorted(self.reasons.items()))
-            raise AccessError(
-                NOBODY.say(store=self.path, role=self.role, why=why or "-"), NOBODY_FIX.say()
-            )
+            fix = NOBODY_FIX.say()
+            if self.ledger.recipient(RECIPIENTS[self.role]) is None:
+                fix = NO_RECIPIENT_FIX.say(name=RECIPIENTS[self.role])
+            raise AccessError(NOBODY.say(store=self.path, role=self.role, why=why or "-"), fix)
         if not self.decision.is_allowed:
             raise self.decision.refusal()
         found: list[Difference] = []

@@ -14,6 +14,12 @@ NOBODY_FIX = Text(
     "enter tier and papers of a cohort: varhouse ledger",
     "请在台账中登记队列的分级与批件: varhouse ledger",
 )
+NO_RECIPIENT_FIX = Text(
+    "say in the ledger who is registered: varhouse ledger add STORE recipient {name}"
+    " kind=domestic country=CN",
+    "请在台账中登记该接收方: varhouse ledger add STORE recipient {name}"
+    " kind=domestic country=CN",
+)
 REFUSED = Text(
     "the view {role} would differ from earlier ones by fewer than {k} people: {what}",
     "视图 {role} 与既往发布的差异少于 {k} 人:{what}",
