@@ -131,7 +131,7 @@ def test_another_table_compiles_the_model_anew(tmp_path: Path) -> None:
     [
         (b"a\tb\n1\t2\n", "no column RefSeq_nuc, Ensembl_nuc, MANE_status"),
         (b"", "cannot be read as a table"),
-        (gzip.compress(HEADER.encode())[:-4], "cut off or damaged"),
+        (gzip.compress(HEADER.encode(), mtime=0)[:-4], "cut off or damaged"),
     ],
     ids=["columns", "empty", "cut"],
 )
