@@ -499,3 +499,44 @@ def test_a_governed_store_is_as_closed_as_on_its_disk(store: Path, url: str) -> 
         pull(Bucket(url), store)
     push(store, Bucket(url))
     assert varhouse.open(url).scan("samples").collect().is_empty()
+
+
+@pytest.fixture
+def governed(store: Path) -> Path:
+    ledger = Ledger.open(store)
+    for cohort in ("a", "b"):
+        ledger.add("cohort", cohort, {"tier": "T0"})
+    return store
+
+
+def test_a_pull_of_a_governed_store_is_closed(
+    governed: Path, url: str, tmp_path: Path
+) -> None:
+    push(governed, Bucket(url))
+    other = tmp_path / "other"
+    assert main(["store", "pull", str(other), url]) == 0
+    private = other / "_store" / "governance" / "private"
+    closed = [private, *private.iterdir(), other / "open", other / "_store" / "releases"]
+    assert len(closed) > 4
+    assert {str(p): p.stat().st_mode & 0o077 for p in closed} == dict.fromkeys(
+        map(str, closed), 0
+    )
+    assert (private.parent / "ledger.jsonl").stat().st_mode & 0o007 == 0
+    assert Ledger.open(other).head == Ledger.open(governed).head
+
+
+def test_a_governed_store_is_read_from_its_url(
+    governed: Path,
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    push(governed, Bucket(url))
+    query = ["query", url, "--region", "chr1:1-100000", "--format", "tsv"]
+    assert main([*query, "--to", "inside"]) == 1
+    assert "is a mirror" in capsys.readouterr().err
+    monkeypatch.setattr("varhouse.cli.wayoutput.leaves_here", lambda out: False)
+    assert main(query) == 0
+    assert "this read is not noted" in capsys.readouterr().err
+    # Nothing of a log was begun in the mirror.
+    assert not (local_path(url) / "_store" / "governance" / "private").exists()

@@ -174,6 +174,10 @@ def _aggregate(args: argparse.Namespace) -> Told:
     return Told(AGGREGATE)
 
 
+NOT_NOTED = Text(
+    "this read is not noted: {store} is a mirror of a store on S3",
+    "本次读取未记入审计日志: {store} 是 S3 上数据库的镜像",
+)
 _KEEPER = Text(
     "nothing: the keeper's own work; it tells of files, runs and numbers of deliveries",
     "不带出数据: 库管理员自己的工作,只涉及文件、运行和交付数目",
@@ -477,7 +481,7 @@ def request_of(args: argparse.Namespace, store: Path, way: Way, role: str) -> "R
     what = f"varhouse {args.way}"
     if getattr(args, "to", None) is None:
         raise UsageError(TO_IS_NEEDED.say(store=store, what=what), TO_IS_NEEDED_FIX.say())
-    if (store / "_store" / "mirror.json").exists():
+    if is_mirror(store):
         raise AccessError(
             f"{store} is a mirror: what leaves a governed store is noted where it is kept",
             "work on the store on its disk, or ask for a view: --audience public",
@@ -507,6 +511,13 @@ def request_of(args: argparse.Namespace, store: Path, way: Way, role: str) -> "R
     )  # fmt: skip
 
 
+def is_mirror(store: Path) -> bool:
+    """Tell whether a store is a mirror of one on S3."""
+    from varhouse.store.mirror import MARK
+
+    return (store / MARK).exists()
+
+
 def _cohorts_of_view(store: Path) -> tuple[str, ...]:
     from varhouse.store.reader import open_store
 
@@ -522,6 +533,10 @@ def note_read(store: Path, args: argparse.Namespace) -> None:
     from varhouse.sharing.given import READ
 
     told = {k: v for k in _ASKED if (v := getattr(args, k, None))}
+    if is_mirror(store):
+        # The log lies where the store is kept, and is for who writes.
+        logging.getLogger("varhouse.share").warning(NOT_NOTED.say(store=store))
+        return
     try:
         # No values of --sample and --people: they may name somebody.
         Audit(store).note(READ, what=f"varhouse {args.way}", options=sorted(told))

@@ -7,7 +7,7 @@ from varhouse.governed import PUBLIC
 from varhouse.language import Text
 from varhouse.store.commit import utc_now
 from varhouse.store.layout import (
-    PRIVATE,
+    RAW,
     ROOTS,
     close_folders,
     describe_new_store,
@@ -18,9 +18,6 @@ from varhouse.store.layout import (
 from varhouse.store.reader import Store
 from varhouse.store.releases import list_releases, read_release
 from varhouse.store.viewstores import ROLE
-
-RAW = (*PRIVATE, "open", "_store/releases", "_store/files")
-"""Folders of a governed store that tell of cohorts which not everybody may know of."""
 
 CLOSED = Text(
     "{folder} is for the keepers of the store alone: let a group in by chgrp and chmod g+rx",

@@ -23,6 +23,8 @@ log = logging.getLogger("varhouse.store")
 ROOTS = ("open", "controlled")
 PRIVATE = ("controlled", "_staging")
 """What holds data about single people; other people's permissions end here."""
+RAW = (*PRIVATE, "open", "_store/releases", "_store/files")
+"""Folders of a governed store that tell of cohorts which not everybody may know of."""
 _ODD = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]|%[0-9A-Fa-f]{2}")
 """What delta-rs reads otherwise in a path, as it makes URLs of them and decodes them, or
 cannot read: bytes that are no UTF-8, which Python shows as half letters."""

@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from varhouse.errors import AccessError, StoreError
 from varhouse.store import delta
 from varhouse.store.bucket import Bucket, Object
 from varhouse.store.errata import sealed
-from varhouse.store.layout import ROOTS
+from varhouse.store.layout import PRIVATE, RAW, ROOTS, close_folders
 from varhouse.store.mirror import LEDGER, LOCAL, RECORDS, Mirror, is_metadata
 from varhouse.store.releases import list_releases, read_release
 from varhouse.tables.schema import TABLES
@@ -32,6 +32,9 @@ _GROWING = (_TAGS, "_store/errata/", "_store/store.json", "_store/retention.json
 
 _GOVERNANCE = "_store/governance/"
 """Ledger and audit log, which only grow, too."""
+
+_PERMITS = f"{_GOVERNANCE}ledger.jsonl"
+"""A store that has it is governed."""
 
 _DEAD_SECONDS = 86_400.0
 """Age from which a version that no release holds counts as left by a dead writer."""
@@ -159,11 +162,28 @@ def pull(bucket: Bucket, path: Path) -> int:
         if _is_small(n) or n.split("/")[0] in ROOTS
         if n.startswith(_GROWING) or n.endswith("_last_checkpoint") or _size(local, n) != size
     ]
+    _make_closed(path, there)
     records = sorted(n for n in missing if n.startswith(RECORDS))
     for some in (sorted(set(missing) - set(records)), records):
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(lambda n: bucket.read(n, path / n), some))
+    for name in (n for n in missing if n.startswith((*LEDGER, _GOVERNANCE))):
+        (path / name).chmod(0o600 if name.startswith(LEDGER) else 0o640)
     return len(missing)
+
+
+def _make_closed(path: Path, there: Collection[str]) -> None:
+    """Make folders that are not for everybody before anything of them is read.
+
+    Storage keeps no modes: keys and logs would lie open to all who may read the disk.
+    """
+    closed = [*LEDGER, *(RAW if _PERMITS in there else PRIVATE)]
+    names = [n for n in closed if any(o.startswith(n) for o in there)]
+    for made in (path / n for n in names):
+        made.parent.mkdir(parents=True, exist_ok=True)
+        made.mkdir(mode=0o700, exist_ok=True)
+    for line in close_folders(path, names):
+        log.info("%s", line)
 
 
 def _carry(
