@@ -17,6 +17,7 @@ from varhouse.governance.audit import Audit
 from varhouse.governance.chain import this_user
 from varhouse.governance.ledger import Entry, Ledger
 from varhouse.governed import private_folder
+from varhouse.language import CHINESE, ENGLISH
 from varhouse.sharing.answertext import answer_json, answer_lines
 from varhouse.sharing.gate import Decision, ask, way_out
 from varhouse.sharing.given import FAILED, REFUSED, SHARE, SHARED
@@ -162,7 +163,7 @@ def test_without_rules_nothing_leaves(tmp_path: Path) -> None:
     decision = asked(store, "inside")
     assert (decision.answer, decision.rule_ids) == (DENY, ("gate.no-rules",))
     assert "varhouse share rules" in decision.findings[0].text.say("en")
-    assert "varhouse share rules store builtin" in decision.refusal().fix
+    assert f"varhouse share rules {store} builtin" in decision.refusal().fix
 
 
 def test_a_cohort_that_the_ledger_does_not_know_is_denied(tmp_path: Path) -> None:
@@ -291,6 +292,20 @@ def test_a_refusal_names_what_to_do(tmp_path: Path) -> None:
     assert "--to 'Demo Abroad' --content individual" in abroad.fix
     assert "--audience registered" in abroad.fix
     assert "--audience" not in inside.fix
+    some = ask(Request(store, cohorts=("a",), recipient="open")).refusal()
+    assert f"varhouse share check {store} --to open --cohort a --content" in some.fix
+    assert "--audience public" in some.fix
+
+
+def test_an_answer_in_chinese_names_the_law_in_chinese(tmp_path: Path) -> None:
+    decision = asked(store_of(tmp_path, {"a": 3}))
+    for code, law in (
+        (CHINESE, "《人类遗传资源管理条例》"),
+        (ENGLISH, "Regulation (Decree 717)"),
+    ):
+        assert law in "\n".join(answer_lines(decision, code))
+        told = answer_json(decision)["findings"][code]
+        assert any(law in f["source"] for f in told)
 
 
 def test_the_log_tells_who_what_and_to_whom_and_names_nobody(tmp_path: Path) -> None:

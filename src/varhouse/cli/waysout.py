@@ -489,7 +489,8 @@ def request_of(args: argparse.Namespace, store: Path, way: Way, role: str) -> "R
     if way.always and args.to != INSIDE:
         raise UsageError(
             f"--to {args.to}: {what} carries all of the store, its ledger and key, too",
-            "--to inside for a bucket of your own; varhouse share pack STORE for others",
+            "--to inside for a bucket of your own; for others: "
+            "varhouse share pack STORE --to RECIPIENT -o FOLDER",
         )
     assert way.tells is not None
     told = way.tells(args)

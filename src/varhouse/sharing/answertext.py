@@ -105,10 +105,10 @@ def _rule_lines(judged: Judged, code: str) -> list[str]:
         LINES["found"].say(code, paper=PAPERS[p.kind].say(code), number=p.number)
         for p in judged.found
     ]
-    if judged.source:
+    if source := judged.source_said(code):
         certainty = CERTAINTIES.get(judged.certainty)
         told = certainty.say(code) if certainty else judged.certainty
-        out.append(LINES["certainty"].say(code, source=judged.source, certainty=told))
+        out.append(LINES["certainty"].say(code, source=source, certainty=told))
     return out
 
 

@@ -83,19 +83,22 @@ LETTER: dict[str, Text] = {
     "remains": Text("4. What remains to be done", "四、尚待办理"),
     "not_withdrawn": Text("Nothing yet.", "尚无。"),
     "withdraw": Text(
-        "Take the person out of the newest data: varhouse store withdraw (cohort {cohort}).",
-        "从最新数据中撤出该人:varhouse store withdraw(队列 {cohort})。",
+        "Take the person out of the newest data: "
+        "varhouse store withdraw STORE --cohort {cohort} --sample ID --reason TEXT.",
+        "从最新数据中撤出该人:"
+        "varhouse store withdraw STORE --cohort {cohort} --sample ID --reason TEXT。",
     ),
     "purge": Text(
-        "Releases {releases} of the store still hold the person: varhouse store purge seals "
-        "and removes them.",
-        "版本 {releases} 仍含该人数据:用 varhouse store purge 密封并清除。",
+        "Releases {releases} of the store hold the person: after the withdrawal "
+        "varhouse store gc STORE --purge-withdrawn seals them and deletes their data.",
+        "数据库版本 {releases} 含有该人数据:撤出后用 "
+        "varhouse store gc STORE --purge-withdrawn 封存并删除其数据。",
     ),
     "view": Text(
-        "Releases {releases} of the view {role} count the person: make a new release "
-        "(varhouse share release) and seal these.",
-        "视图 {role} 的版本 {releases} 计入了该人:请重新发布"
-        "(varhouse share release)并密封旧版本。",
+        "Releases {releases} of the view {role} count the person: the purge seals them, too; "
+        "then make a new one: varhouse share release STORE --role {role}.",
+        "视图 {role} 的发布 {releases} 计入了该人:上述清除会一并封存;"
+        "随后重新发布: varhouse share release STORE --role {role}。",
     ),
     "recipient": Text(
         "Ask {recipient} to delete what was given ({givings}), and to confirm it in writing.",

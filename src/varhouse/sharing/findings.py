@@ -15,6 +15,7 @@ from varhouse.governance.model import (
     RecipientKind,
     Tier,
 )
+from varhouse.governance.rulesmodel import Source
 from varhouse.language import Text
 from varhouse.sharing.gatefacts import Gathered, is_embargoed
 from varhouse.sharing.gatetexts import HOUSE
@@ -47,13 +48,19 @@ class Judged:
     title: Text
     text: Text
     cohort: str | None = None
-    source: str = ""
+    source: Source | None = None
     certainty: str = ""
     status: str = "in_force"
     missing: tuple[PaperKind, ...] = ()
     found: tuple[Paper, ...] = ()
     why: tuple["Said | Text", ...] = ()
     unknown: tuple[str, ...] = ()
+
+    def source_said(self, code: str) -> str:
+        """Name law, article and address in a language; empty for a rule of the gate."""
+        if self.source is None:
+            return ""
+        return " ".join(x for x in (self.source.say(code), self.source.url) if x)
 
     def __hash__(self) -> int:
         return hash((self.rule, self.cohort, self.effect))
@@ -67,7 +74,7 @@ class Judged:
             "demands": self.demands.value,
             "title": self.title.say(code),
             "text": self.text.say(code),
-            "source": self.source,
+            "source": self.source_said(code),
             "certainty": self.certainty,
             "status": self.status,
             "missing": [k.value for k in self.missing],
@@ -79,12 +86,10 @@ class Judged:
 
 def from_rules(found: Finding, cohort: str | None) -> Judged:
     """Take a finding of the book over."""
-    source = found.source
-    told = " ".join(x for x in (source.say(), source.url) if x)
     return Judged(
         found.rule, Answer(found.effect.value), Answer(found.demands.value), found.title,
-        found.text, cohort, told, found.certainty, found.status, found.missing, found.found,
-        tuple(found.why), found.unknown,
+        found.text, cohort, found.source, found.certainty, found.status, found.missing,
+        found.found, tuple(found.why), found.unknown,
     )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from varhouse.governance.ledger import Ledger, today
 from varhouse.governance.model import PaperKind, RecipientKind
 from varhouse.governance.rules import load_rules
 from varhouse.governance.rulesmodel import RuleBook
+from varhouse.governed import PUBLIC, REGISTERED
 from varhouse.sharing.counted import Count, count
 from varhouse.sharing.findings import Judged, from_rules, house_findings
 from varhouse.sharing.gatefacts import Gathered, facts_of, gather, papers_for
@@ -125,16 +126,18 @@ class Decision:
         """Say why it may not leave."""
         papers = ", ".join(PAPERS[k].say() for k in self.missing)
         request = self.request
-        store = shlex.quote(request.store.name)
+        store = shlex.quote(str(request.store))
+        chosen = "".join(f" --cohort {shlex.quote(c)}" for c in request.cohorts or ())
         fix = REFUSED_FIX.say(
             store=store,
             recipient=shlex.quote(request.recipient),
+            cohorts=chosen,
             content=request.content.value,
         )
         if self.book is None:
             fix = NO_RULES_FIX.say(store=store)
         elif request.content is Content.INDIVIDUAL and self._is_for_others:
-            fix += VIEW_FIX.say()
+            fix += VIEW_FIX.say(role=PUBLIC if self._is_open else REGISTERED)
         return AccessError(
             REFUSED.say(
                 what=request.what,
@@ -144,6 +147,11 @@ class Decision:
             ),
             fix,
         )
+
+    @property
+    def _is_open(self) -> bool:
+        recipient = self.found.recipient
+        return recipient is not None and recipient.kind is RecipientKind.OPEN
 
     @property
     def _is_for_others(self) -> bool:

@@ -25,9 +25,11 @@ TO_DO: dict[PaperKind, Text] = {
         "先提交事先报告,再登记编号: varhouse ledger import STORE papers.tsv",
     ),
     PaperKind.BACKUP: Text(
-        "make the backup pack (varhouse share pack STORE --for backup), hand it in, then "
-        "enter the number of the receipt: varhouse ledger import STORE papers.tsv",
-        "生成备份包 (varhouse share pack STORE --for backup) 并提交,再登记回执编号: "
+        "make the backup (varhouse share pack STORE --to RECIPIENT --cohort COHORT "
+        "--for backup -o FOLDER), hand it in, then enter the number of the receipt: "
+        "varhouse ledger import STORE papers.tsv",
+        "生成备份 (varhouse share pack STORE --to RECIPIENT --cohort COHORT "
+        "--for backup -o FOLDER) 并提交,再登记回执编号: "
         "varhouse ledger import STORE papers.tsv",
     ),
     PaperKind.REVIEW: Text(
@@ -179,12 +181,14 @@ REFUSED = Text(
 )
 PAPERS_MISSING = Text("; missing: {papers}", "; 缺少: {papers}")
 REFUSED_FIX = Text(
-    "varhouse share check {store} --to {recipient} --content {content} tells all of it",
-    "用 varhouse share check {store} --to {recipient} --content {content} 查看全部理由",
+    "varhouse share check {store} --to {recipient}{cohorts} --content {content} "
+    "tells all of it",
+    "用 varhouse share check {store} --to {recipient}{cohorts} --content {content} "
+    "查看全部理由",
 )
 VIEW_FIX = Text(
-    "; aggregates for others come from a view: --audience registered",
-    "; 给他人的汇总数据取自视图: --audience registered",
+    "; aggregates for others come from a view: --audience {role}",
+    "; 给他人的汇总数据取自视图: --audience {role}",
 )
 NO_RULES_FIX = Text(
     "varhouse share rules {store} builtin", "varhouse share rules {store} builtin (登记规则)"
@@ -203,7 +207,7 @@ UNDECIDED = Text(
 )
 
 CERTAINTIES: dict[str, Text] = {
-    "seen": Text("read in stored material", "已核对原文"),
+    "seen": Text("read in stored material", "已查阅所存资料"),
     "memory": Text("remembered, not checked again", "凭记忆,未再核对"),
     "assumed": Text("our cautious reading", "从严理解"),
     "house": Text("rule of this program", "本程序的规则"),
