@@ -88,6 +88,18 @@ def test_conditions(condition: Any, truth: bool | None, unknown: tuple[str, ...]
         ({"fact": "cohort.is_pedigree", "is": "yes"}, "takes no 'yes'"),
         ({"fact": "people.us", "known": 1}, "known is true or false"),
         ({"all": [YES, {"not": {"fact": "x", "is": True}}]}, "no fact is called 'x'"),
+        # What can never be makes a rule that never counts.
+        ({"fact": "people.total", "more_than": float("nan")}, "is never nan"),
+        ({"fact": "people.total", "more_than": float("inf")}, "is never inf"),
+        ({"fact": "people.total", "at_most": -1}, "is never -1"),
+        ({"fact": "recipient.foreign_share", "at_least": 50}, "from 0 to 1"),
+        ({"fact": "recipient.country", "equals": "China"}, "is never 'China'"),
+        ({"fact": "recipient.kind", "in": ["open", "foreigner"]}, "nearest: foreign"),
+        ({"fact": "cohort.tier", "equals": "T4"}, "is never 'T4'"),
+        ({"fact": "cohort.duo", "has": "DUO:0000099"}, "is never 'DUO:0000099'"),
+        ({"fact": "cohort.papers", "has": ["colection"]}, "nearest: collection"),
+        ({"fact": "foreign.resources", "has": ["db-gap"]}, "nearest: dbgap"),
+        ({"fact": "content", "equals": "summary"}, "is never 'summary'"),
     ],
 )
 def test_a_condition_that_cannot_be_is_refused(condition: Any, said: str) -> None:
@@ -121,6 +133,8 @@ def book(folder: Path, *rules: dict[str, Any], **more: Any) -> Path:
         ({"needs": [{"paper": "ethics", "names": ["people"]}]}, "names is ['people']"),
         ({"needs": [{"paper": "ethics", "persons": 3}]}, "no key 'persons'"),
         ({"needs": [{"paper": "ethics", "people": "people.all"}]}, "no fact is called"),
+        ({"needs": [{"paper": "ethics", "people": "cohort.disease"}]}, "is no number"),
+        ({"needs": [{"paper": "ethics", "each": "people.us"}]}, "is no list"),
         ({"needs": [3]}, "needs: 3"),
         ({"from": "2026-02-30"}, "is no date"),
         ({"from": "2026-02-01", "until": "2026-01-31"}, "lies before from"),
@@ -133,6 +147,7 @@ def book(folder: Path, *rules: dict[str, Any], **more: Any) -> Path:
         ({"text": {"en": "{n}", "zh": "文"}}, "text has a brace"),
         ({"guards": "no"}, "guards is 'no'"),
         ({"replaces": ["B-1"]}, "replaces 'B-1', which is no rule"),
+        ({"replaces": ["A-1"]}, "replaces itself"),
         ({"whn": YES}, "no key 'whn'"),
     ],
 )
@@ -150,6 +165,45 @@ def test_a_mistake_is_told_with_file_line_and_rule(
     assert "; fix: " in problem
     where, _, number = problem.split(": ")[0].rpartition(":")
     assert (where, int(number) >= line) == (str(file), True)
+
+
+def test_a_book_of_nothing_and_a_word_that_is_defined_twice(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="without a rule lets everything pass"):
+        load_rules(book(tmp_path))
+    assert load_rules(book(tmp_path, extends="builtin")).rules == load_rules().rules
+    one: dict[str, Any] = {"name": "many", "when": YES, "until": "2026-06-01"}
+    other: dict[str, Any] = {"name": "many", "when": NO, "from": "2026-06-01"}
+    with pytest.raises(ConfigError, match=r":\d+: many: is defined twice"):
+        load_rules(book(tmp_path, rule(), definitions=[one, other]))
+    other["from"] = "2026-06-02"
+    assert load_rules(book(tmp_path, rule(), definitions=[one, other])).definitions
+
+
+def test_a_day_that_never_was_is_told_with_its_line(tmp_path: Path) -> None:
+    file = book(tmp_path, rule(until="LAST"))
+    file.write_text(file.read_text().replace("LAST", "2026-02-30"))
+    line = next(i for i, t in enumerate(file.read_text().splitlines(), 1) if "02-30" in t)
+    with pytest.raises(InputError, match=f"'2026-02-30' is no day.*line {line}"):
+        load_rules(file)
+
+
+@pytest.mark.parametrize(
+    ("effect", "ingest", "share"),
+    [
+        ("hold", Effect.HOLD, Effect.DENY),
+        ("security_review", Effect.HOLD, Effect.REVIEW),
+        ("deny", Effect.HOLD, Effect.DENY),
+        ("note", Effect.NOTE, Effect.ALLOW),
+        ("allow", Effect.NOTE, Effect.ALLOW),
+    ],
+)
+def test_a_rule_of_both_actions_stands_in_the_way_of_both(
+    tmp_path: Path, effect: str, ingest: Effect, share: Effect
+) -> None:
+    read = load_rules(book(tmp_path, rule(action=["ingest", "share"], effect=effect)))
+    for action, wanted in (("ingest", ingest), ("share", share)):
+        (found,) = judge(read, FACTS | {"action": action}, (), DAY)
+        assert (found.effect, found.demands) == (wanted, wanted)
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from varhouse.errors import nearest
-from varhouse.governance.facts import FACTS
+from varhouse.governance.facts import FACTS, Fact
 
 Truth = bool | None
 """None: unknown."""
@@ -172,7 +172,22 @@ def _check_comparison(condition: dict[str, Any]) -> list[str]:
         return [f"{name} is {kind.__name__}, of which {word} is not asked"]
     if not _fits(word, wanted, kind):
         return [f"{name}: {word} takes no {wanted!r}"]
-    return []
+    return _never(FACTS[name], wanted)
+
+
+def _never(fact: Fact, wanted: Any) -> list[str]:
+    """Name what a fact can never be: a rule that asks for it would never count."""
+    asked = wanted if isinstance(wanted, list) else [wanted]
+    if fact.kind in (int, float):
+        wrong = [v for v in asked if not 0 <= v <= fact.most or v == float("inf")]
+        top = f"{fact.most:g}" if fact.most < float("inf") else "any number"
+        return [f"{fact.name} is never {v!r}: it goes from 0 to {top}" for v in wrong]
+    if fact.words is None:
+        return []
+    words = list(map(str, fact.words()))
+    known = {_folded(w) for w in words}
+    wrong = [v for v in asked if isinstance(v, str) and _folded(v) not in known]
+    return [f"{fact.name} is never {v!r}{nearest(v, words)}" for v in wrong]
 
 
 def _fits(word: str, wanted: Any, kind: type) -> bool:

@@ -44,6 +44,7 @@ from varhouse.governance.rulesmodel import (
     Rule,
     RuleBook,
     Source,
+    as_of,
 )
 from varhouse.language import Text, language
 
@@ -200,10 +201,11 @@ def _finding(
         else:
             found += [p for p in have if p not in found]
     is_satisfied = bool(rule.needs) and not missing
+    demands = as_of(rule.effect, facts["action"])
     return Finding(
         rule=rule.id,
-        effect=Effect.ALLOW if is_satisfied else rule.effect,
-        demands=rule.effect,
+        effect=Effect.ALLOW if is_satisfied else demands,
+        demands=demands,
         title=rule.title,
         text=rule.text,
         source=rule.source,

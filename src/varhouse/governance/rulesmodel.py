@@ -36,7 +36,19 @@ EFFECTS = {
     "share": (Effect.ALLOW, Effect.REPORT, Effect.REVIEW, Effect.DENY),
     "ingest": (Effect.NOTE, Effect.HOLD),
 }
-"""Action to the effects that its rules may have."""
+"""Action to the effects that its rules may have, the mildest first."""
+
+
+def as_of(effect: Effect, action: str) -> Effect:
+    """Give what an effect is to an action: a rule of both may have but one of either's.
+
+    What stands in the way of one stands in the way of the other.
+    """
+    own = EFFECTS[action]
+    if effect in own:
+        return effect
+    return own[0] if effect in (Effect.ALLOW, Effect.NOTE) else own[-1]
+
 
 STATUSES = ("in_force", "draft")
 CERTAINTIES = ("seen", "memory", "assumed")

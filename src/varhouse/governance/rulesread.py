@@ -69,6 +69,9 @@ class Reader:
         self._check_definitions(defined)
         issuers = self._all("issuers", self._issuer)
         rules = self._all("rules", self._rule)
+        if not raw["rules"] and self.base is None:
+            fix = "write one, or extends: builtin"
+            self.say("", 1, "a book without a rule lets everything pass", fix)
         self._check_ids(rules)
         if self.problems:
             raise ConfigError(self.problems, f"in {self.path}")
@@ -115,6 +118,9 @@ class Reader:
             # A definition that could name another could name itself by way of it.
             for problem in check_condition(d.when, {}):
                 self.say(d.name, line, problem, "correct the condition")
+            if any(_meet(d, other) for other in defined[: list(defined).index(d)]):
+                fix = "leave one, or give them days that do not meet (from, until)"
+                self.say(d.name, line, "is defined twice for the same days", fix)
 
     def _issuer(self, item: "_Item") -> Issuer:
         found = Issuer(
@@ -176,7 +182,9 @@ class Reader:
                 self.say(rule.id, line, "stands twice", "give each rule an id of its own")
             seen.add(rule.id)
             for other in rule.dated.replaces:
-                if other not in ids:
+                if other == rule.id:
+                    self.say(rule.id, line, "replaces itself", "name the rule that is to go")
+                elif other not in ids:
                     self.say(
                         rule.id,
                         line,
@@ -336,14 +344,31 @@ class _Item:
         each = str(extra.pop("each")) if "each" in extra else None
         for key in extra:
             self.say(f"needs: no key {key!r} is known", "paper, any, names, people, each")
-        for fact in (people, each):
-            if fact is not None and fact not in FACTS:
+        for key, fact, kind in (("people", people, int), ("each", each, list)):
+            if fact is None:
+                continue
+            if fact not in FACTS:
                 near = nearest(str(fact), FACTS)
                 self.say(f"needs: no fact is called {fact!r}{near}", "correct it")
+            elif FACTS[fact].kind is not kind:
+                known = [f.name for f in FACTS.values() if f.kind is kind]
+                what = f"needs: {key} is {fact!r}, which is no {_KIND_WORDS[kind]}"
+                self.say(what, f"one of {', '.join(known)}")
         return Need(tuple(choices), people, each) if choices else None
 
 
+_KIND_WORDS = {int: "number", list: "list"}
 _KEYS = ("version", "extends", "definitions", "issuers", "rules")
+
+
+def _meet(one: Definition, other: Definition) -> bool:
+    """Tell whether two definitions of a name count on a same day, where one is not meant."""
+    a, b = one.dated, other.dated
+    return (
+        (one.name, a.status) == (other.name, b.status)
+        and (a.since or date.min) <= (b.until or date.max)
+        and (b.since or date.min) <= (a.until or date.max)
+    )
 
 
 def _list(value: Any) -> list[Any]:
