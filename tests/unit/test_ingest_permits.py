@@ -16,15 +16,16 @@ from nights import Nights
 import varhouse
 from varhouse.account import public_reason
 from varhouse.cli import main
-from varhouse.errors import ConfigError
+from varhouse.errors import AccessError, ConfigError
 from varhouse.governance.ledger import Entry, Ledger
 from varhouse.governance.rules import load_rules
 from varhouse.ingest.driver import Options, ingest
 from varhouse.ingest.setup.config import read_config
 from varhouse.ingest.setup.fromfiles import FromFiles, config_of_files
-from varhouse.ingest.setup.permits import enter_rules
+from varhouse.ingest.setup.permits import book_of, enter_rules
 from varhouse.ingest.setup.permitsheet import read_sheet_row
 from varhouse.ingest.setup.prepare import prepare
+from varhouse.ingest.setup.settings import Policy
 from varhouse.status.find import read_status
 
 BASES = "ACGT" * 30
@@ -450,3 +451,60 @@ def test_a_link_hides_no_name(tmp_path: Path) -> None:
     )
     (tmp_path / "plain.vcf").symlink_to(tmp_path / "ukb23155_c1.vcf")
     assert rule_ids(ingest_on(tmp_path)) == {"INT-CONTROLLED", "UK-BIOBANK"}
+
+
+@pytest.mark.parametrize(
+    ("more", "held"),
+    [
+        ({}, False),
+        ({"permit_valid_until": "2026-11-31"}, True),
+        ({"permit_valid_from": "soon"}, True),
+        ({"permit_people": "about 3000"}, True),
+        ({"permit_number": "待批"}, True),
+        ({"permit_number": "None"}, True),
+    ],
+)
+def test_a_permit_with_a_limit_that_nobody_can_read_does_not_count(
+    more: dict[str, str], held: bool
+) -> None:
+    row = {"permit_kind": "collection", "permit_number": "HGR-1", **more}
+    said = read_sheet_row(row)
+    assert bool(said.papers) is not held
+    assert bool(said.doubts) is held
+
+
+@pytest.mark.parametrize("word", ["无", "暂无", "-", "/", "pending", "申请中", "N/A", "是"])
+def test_an_approval_that_is_not_there_is_none(tmp_path: Path, word: str) -> None:
+    assert read_sheet_row({"ethics_approval": word}).papers == ()
+    assert read_sheet_row({"ethics_approval": f"EC {word} 2026-1"}).papers != ()
+    # A consent is described, not numbered.
+    assert bool(read_sheet_row({"consent_scope": word}).papers) is (word == "是")
+
+
+def test_what_goes_in_is_told_of_whatever_it_lacks(tmp_path: Path) -> None:
+    row = {**GOOD, "us_people": "a few", "tier": "yellow", "is_specific_region": "yes"}
+    permit = {"permit_kind": "collection", "permit_number": "HGR-1"}
+    make_inputs(tmp_path, {"a.vcf": ["P1"]}, {**row, **permit})
+    account = ingest_on(tmp_path)
+    assert account["held_back"] == []
+    (notes,) = ["\n".join(c["notes"]) for c in account["cohorts"]]
+    assert "CN-HGR-DECLARE" in notes
+    assert "us_people 'a few' is not understood" in notes
+    # In this sheet the tier may be any word.
+    assert "yellow" not in notes
+
+
+def test_a_copy_of_rules_that_was_changed_opens_no_door(tmp_path: Path) -> None:
+    make_inputs(tmp_path, {"a.vcf": ["P1"]}, GOOD, policy={})
+    ingest_on(tmp_path)
+    Ledger.open(tmp_path / "store").add("cohort", "a", {"tier": "T1"})
+    ours = load_rules()
+    rules = yaml.safe_load(Path(ours.path).read_text())
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(rules, allow_unicode=True))
+    store = tmp_path / "store"
+    enter_rules(store, Policy(rules=str(tmp_path / "own.yaml")))
+    (copy,) = store.glob("_store/governance/rules-*.yaml")
+    assert book_of(Policy(), store) is not None
+    copy.write_text(copy.read_text().replace("effect: hold", "effect: note"))
+    with pytest.raises(AccessError, match="not those of the ledger"):
+        book_of(Policy(), store)

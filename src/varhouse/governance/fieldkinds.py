@@ -18,9 +18,11 @@ from varhouse.governance.duo import read_duo
 from varhouse.governance.fields import (
     APART,
     DATE,
+    DESCRIBED,
     FLAG,
     NAMES,
     NUMBER,
+    PAPER_NUMBER,
     PLACES_APART,
     SHARE,
     TEXT,
@@ -245,8 +247,9 @@ COHORT = _kind(
 
 CONSENT = _kind(
     "consent", "consent of a cohort", "队列的知情同意",
-    _field("version", TEXT, "version of the consent form", "知情同意书版本", "知情同意版本"),
-    _field("scope", TEXT, "scope of the consent", "知情同意范围"),
+    _field("version", DESCRIBED, "version of the consent form", "知情同意书版本",
+           "知情同意版本"),
+    _field("scope", DESCRIBED, "scope of the consent", "知情同意范围"),
     _field("duo", DUO, "DUO codes", "DUO代码", "duo_code", "duo_codes", "数据使用代码"),
     _field("withdrawal_contact", TEXT, "contact for withdrawal", "退出联系方式"),
     _field("ai_training", FLAG, "consent to training of models", "同意用于模型训练"),
@@ -255,7 +258,7 @@ CONSENT = _kind(
 PAPER = _kind(
     "paper", "permit, filing, review, report or approval", "批件、备案、审查、报告或批准",
     _field("kind", PAPER_KIND, "kind of paper", "批件类型", "类型"),
-    _field("number", TEXT, "number", "批件编号", "编号", "批准号", "批件号", "文号",
+    _field("number", PAPER_NUMBER, "number", "批件编号", "编号", "批准号", "批件号", "文号",
            "批准文号"),
     _field("issuer", TEXT, "issuer", "发文机关", "批准机构", "签发机构", "审批机关",
            "发证机关", "authority"),

@@ -20,7 +20,10 @@ APART = r"[,;，；、|\s]+"
 """What sets names and codes without blanks apart."""
 
 
-PLACES_APART = r"[,;，；、|/\n]+|(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fff])|(?<=\d)\s+(?=\d)"
+PLACES_APART = (
+    r"(?:,(?!\s*(?:P\.?\s?R\.?\s*)?China\b)|[;，；、|/\n])+"
+    r"|(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fff])|(?<=\d)\s+(?=\d)"
+)
 """What sets codes and names apart that may hold a blank in English, and none in Chinese."""
 
 
@@ -132,8 +135,24 @@ _TWO_WAYS = Text(
     "{value!r}: 无法判断日和月的先后;请写成 年-月-日,例如 2026-11-28",
 )
 
-_YES = {"yes", "y", "true", "t", "1", "是", "有", "√"}
-_NO = {"no", "n", "false", "f", "0", "否", "无", "不", "×"}
+_NO_PAPER = Text(
+    "{value!r} names no paper; fix: leave the cell empty where there is none (yet), else "
+    "write its number, or what it covers",
+    "{value!r} 未指明批件;没有或尚未取得的请留空,已有的请填写编号或范围",
+)
+
+_NONE = {
+    "无", "没有", "暂无", "未取得", "未获批", "待批", "待定", "待办", "办理中", "申请中",
+    "审批中", "审核中", "不适用", "不详", "未知", "none", "no", "nil", "null", "n/a", "na",
+    "not applicable", "not available", "pending", "applied", "in progress", "tbd", "tba",
+    "to be determined", "unknown", "missing", "todo", "否", "false",
+}  # fmt: skip
+"""What people write where a paper is asked for and there is none."""
+
+_HAVE = {"yes", "是", "有", "已有", "已取得", "已获批", "已批准", "true", "approved"}
+
+_YES = {"yes", "y", "true", "t", "1", "1.0", "是", "有", "√", "✓", "✔", "对", "是的"}
+_NO = {"no", "n", "false", "f", "0", "0.0", "否", "无", "不", "×", "✗", "✘", "不是", "没有"}
 
 
 def read_text(value: str) -> str:
@@ -146,12 +165,31 @@ def read_text(value: str) -> str:
     return text
 
 
+def read_paper_number(value: str) -> str:
+    """Take the number of a paper: any text, but those that say that there is none, or is."""
+    if _bare(value) in _HAVE:
+        raise FormError(_NO_PAPER, value=value)
+    return read_described(value)
+
+
+def read_described(value: str) -> str:
+    """Take the description of a consent: any text, but those that say that there is none."""
+    text, plain = read_text(value), _bare(value)
+    if plain in _NONE or not any(c.isalnum() for c in plain):
+        raise FormError(_NO_PAPER, value=value)
+    return text
+
+
+def _bare(value: str) -> str:
+    return re.sub(r"\s+", " ", clean(value)).casefold().strip(" .。!?")
+
+
 def read_number(value: str) -> int:
     """Take a whole number that counts something: 1200, 1,200, 1200.0 as Excel has it."""
     text = clean(value)
+    text = re.sub(r"(?<=\d)(\.0+)?\s*[人例名位]?\Z", "", text)
     if re.fullmatch(r"\d{1,3}(,\d{3})+", text):
         text = text.replace(",", "")
-    text = re.sub(r"(?<=\d)\.0+\Z", "", text).removesuffix("人")
     if not re.fullmatch(r"[0-9]{1,12}", text):
         raise FormError(_NUMBER, value=value)
     return int(text)
@@ -167,7 +205,7 @@ def read_share(value: str) -> float:
         raise FormError(_SHARE, value=value) from None
     if not 0 <= share <= 1:
         raise FormError(_SHARE, value=value)
-    return share
+    return abs(share)
 
 
 def read_flag(value: str) -> bool:
@@ -195,7 +233,8 @@ def read_date(value: str) -> str:
     The year comes first. Where day or month does, it is a day only if no other is meant:
     28/11/2026, never 3/4/2026.
     """
-    text = re.sub(r"\s*([年月日])\s*", r"\1", _MIDNIGHT.sub("", clean(value)))
+    text = re.sub(r"\s*([年月日号])\s*", r"\1", _MIDNIGHT.sub("", clean(value)))
+    text = _chinese_digits(text.replace("号", "日"))
     text = re.sub(r"(?<=\d{5})\.0+\Z", "", text)
     if found := _ISO.fullmatch(text):
         year, month, day = (int(x) for x in found.groups() if x is not None)
@@ -213,6 +252,22 @@ def read_date(value: str) -> str:
         return date(year, month, day).isoformat()
     except ValueError:
         raise FormError(_DATE, value=value) from None
+
+
+def _chinese_digits(text: str) -> str:
+    """Give a date of Chinese numerals with digits: 二〇二六年十一月二十八日."""
+    ones = "一二三四五六七八九"
+    if not re.fullmatch(rf"[〇零○{ones}]{{4}}年[十{ones}]{{1,2}}月[十{ones}]{{1,3}}日?", text):
+        return text
+    year, month, day = re.split("[年月]", text.rstrip("日"))
+    digits = {c: str(i) for i, c in enumerate("〇一二三四五六七八九")} | {"零": "0", "○": "0"}
+
+    def number(word: str) -> str:
+        tens, ten, ones = word.rpartition("十")
+        head = digits.get(tens, tens) if tens else "1" if ten else ""
+        return head + (digits.get(ones, ones) if ones else "0" if ten else "")
+
+    return f"{''.join(digits[c] for c in year)}年{number(month)}月{number(day)}日"
 
 
 def one_of(known: dict[str, str], shown: str) -> Callable[[str], str]:
@@ -237,6 +292,8 @@ def one_of(known: dict[str, str], shown: str) -> Callable[[str], str]:
 
 
 TEXT = Form(Text("text", "文本"), read_text)
+PAPER_NUMBER = Form(Text("text", "文本"), read_paper_number)
+DESCRIBED = Form(Text("text", "文本"), read_described)
 TEXTS = Form(Text("texts, set apart by ;", "文本,以分号分隔"), read_text, is_list=True)
 NAMES = Form(
     Text("names, set apart by commas", "名称,以逗号分隔"),

@@ -259,7 +259,10 @@ def make_account(run: Run, plan: Plan) -> dict[str, Any]:
     work = Path(run.work)
     cohorts = []
     for name in plan.files:
-        cohorts.append(read_json(work / "cohort" / name / "summary.json"))
+        summary = read_json(work / "cohort" / name / "summary.json")
+        # What rules only tell was known before the cohort was counted.
+        told = [n for n in plan.notes.get(name, []) if n not in summary["notes"]]
+        cohorts.append(summary | {"notes": [*summary["notes"], *told]})
     new = 0
     for bundle in plan.bundles:
         windows = read_json(work / "alleles" / bundle / "windows.json")

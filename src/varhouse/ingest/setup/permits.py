@@ -19,6 +19,7 @@ from typing import Any
 
 import polars as pl
 
+from varhouse.errors import AccessError
 from varhouse.files import write_text
 from varhouse.governance.chain import FIRST
 from varhouse.governance.fieldkinds import COHORT
@@ -171,7 +172,7 @@ class Permits:
         findings = self.judge(cohort, metadata, came)
         held = [f for f in findings if f.effect is Effect.HOLD]
         told = [f for f in findings if f.effect is Effect.NOTE or _is_doubt(f)]
-        doubts = list(read_sheet_row(metadata).doubts) if held else []
+        doubts = read_sheet_row(metadata).doubts
         hits = list(dict.fromkeys(h.say() for h in came.foreign)) if held else []
         return Answer(
             [as_reason(f, cohort) for f in held],
@@ -274,10 +275,20 @@ def book_of(policy: Policy, store: Path) -> RuleBook | None:
     if policy.rules is not None:
         return load_rules(policy.rules) if policy.rules else None
     ledger = Ledger.find(store)
-    name = (ledger.rules() or {}).get("file") if ledger else None
+    said = (ledger.rules() or {}) if ledger else {}
+    name = said.get("file")
     if name is None:
         return None
-    return load_rules(name if name == "builtin" else store / name)
+    path = name if name == "builtin" else store / name
+    book = load_rules(path)
+    digest = said.get("digest")
+    # Another version of varhouse brings other rules of its own; a copy is what was entered.
+    if name != "builtin" and digest and digest != book.digest:
+        raise AccessError(
+            f"{path}: the rules are not those of the ledger (digest {str(digest)[:12]}...)",
+            "restore the file, or say policy.rules, which enters others",
+        )
+    return book
 
 
 def anchor_of(store: Path, policy: Policy) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from varhouse.governance.fieldkinds import ASSAYS, COHORT, PAPER_KIND
-from varhouse.governance.fields import DATE, NUMBER, Form, FormError
+from varhouse.governance.fields import DATE, DESCRIBED, NUMBER, PAPER_NUMBER, Form, FormError
 from varhouse.governance.model import Assay, Paper, PaperKind
 from varhouse.language import Text
 from varhouse.sheetcolumns import folded
@@ -29,6 +29,7 @@ _SHEET_ONLY = re.compile(r"people\.|people_total\Z")
 _MORE: dict[str, tuple[str, ...]] = {
     "permit_people": ("approved_people", "批准人数", "批准例数", "permit_n"),
     "permit_valid_from": ("批准日期", "有效期起"),
+    "ethics_date": ("伦理批准日期",),
     "ethics_valid_until": ("ethics_expiry", "伦理有效期至"),
 }
 """Columns of the sheet of cohorts that only rules ask for, and their other names."""
@@ -87,30 +88,43 @@ def read_sheet_row(metadata: Mapping[str, str | None]) -> Said:
     for column in cells:
         name = _COLUMNS.get(column)
         if name in _FACTS:
+            n_doubts = len(doubts)
             value = take(column, COHORT.fields[name].form)
+            if name == "tier":
+                # In this sheet it may be any word.
+                del doubts[n_doubts:]
             if value is not None:
                 fields[name] = getattr(value, "value", value)
-    papers = []
-    if "ethics_approval" in cells:
-        papers.append(
-            Paper(
-                PaperKind.ETHICS,
-                cells["ethics_approval"],
-                valid_until=take("ethics_valid_until", DATE),
-            )
-        )
-    if "consent_scope" in cells:
-        papers.append(Paper(PaperKind.CONSENT, cells["consent_scope"]))
+    papers: list[Paper] = []
+
+    def add(
+        kind: PaperKind, column: str, form: Form, more: Mapping[str, tuple[str, Form]]
+    ) -> None:
+        # A limit that nobody can read is not none: such a paper does not count.
+        n_doubts = len(doubts)
+        name = take(column, form)
+        limits = {key: take(*where) for key, where in more.items()}
+        if name and len(doubts) == n_doubts:
+            papers.append(Paper(kind, name, **limits))
+
+    add(
+        PaperKind.ETHICS,
+        "ethics_approval",
+        PAPER_NUMBER,
+        {"valid_from": ("ethics_date", DATE), "valid_until": ("ethics_valid_until", DATE)},
+    )
+    add(PaperKind.CONSENT, "consent_scope", DESCRIBED, {})
     kind = take("permit_kind", PAPER_KIND)
-    if kind is not None and "permit_number" in cells:
-        papers.append(
-            Paper(
-                kind,
-                cells["permit_number"],
-                valid_from=take("permit_valid_from", DATE),
-                valid_until=take("permit_valid_until", DATE),
-                people=take("permit_people", NUMBER),
-            )
+    if kind is not None:
+        add(
+            kind,
+            "permit_number",
+            PAPER_NUMBER,
+            {
+                "valid_from": ("permit_valid_from", DATE),
+                "valid_until": ("permit_valid_until", DATE),
+                "people": ("permit_people", NUMBER),
+            },
         )
     assays = take("assay", ASSAYS) or ()
     return Said(fields, tuple(papers), tuple(assays), tuple(doubts))
