@@ -19,7 +19,7 @@ PIECES = st.sampled_from([*WRITTEN.split(), " ", "\n", "\u3000"])
 CELLS = st.one_of(st.text(max_size=12), st.lists(PIECES, max_size=5).map("".join))
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(CELLS)
 def test_what_is_kept_is_kept_again(cell: str) -> None:
     for form in FORMS.values():

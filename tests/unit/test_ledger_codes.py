@@ -26,7 +26,16 @@ from varhouse.governance.codescredit import (
     read_credit_code,
 )
 from varhouse.governance.duo import duo_terms, is_modifier, read_duo
-from varhouse.governance.fields import FormError, read_date, read_number, read_share
+from varhouse.governance.fieldkinds import ETHNIC_GROUPS
+from varhouse.governance.fieldkinds import PROVINCES as PLACES
+from varhouse.governance.fields import (
+    FormError,
+    read_date,
+    read_flag,
+    read_number,
+    read_paper_number,
+    read_share,
+)
 
 PROVINCES = (
     11, 12, 13, 14, 15, 21, 22, 23, 31, 32, 33, 34, 35, 36, 37, 41, 42, 43, 44, 45, 46,
@@ -292,3 +301,87 @@ def test_messages_are_in_the_reader_s_language(monkeypatch: pytest.MonkeyPatch) 
         codes.read_province("Zhejang")
     assert "不是有效的省级行政区;相近的有: Zhejiang" in error.value.say()
     assert provinces().name("330000") == "浙江省"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Taiwan, China", "710000"), ("Taiwan Province of China", "710000"),
+        ("臺灣", "710000"), ("台湾地区", "710000"), ("Hong Kong SAR, China", "810000"),
+        ("香港特别行政區", "810000"), ("香港特区", "810000"), ("Macau, P.R. China", "820000"),
+        ("廣東省", "440000"), ("Beijing Shi", "110000"), ("北平", "110000"),
+        ("Guangxi Zhuangzu Zizhiqu", "450000"), ("11.0", "110000"), ("330000.0", "330000"),
+        ("Kiangsu", "320000"), ("Shensi", "610000"), ("Shansi", "140000"), ("兵團", "660000"),
+    ],
+)  # fmt: skip
+def test_provinces_as_others_write_them(text: str, code: str) -> None:
+    assert PLACES.take(text) == [code]
+    assert PLACES.take(f"{text}; 浙江, Jiangsu") == [
+        *dict.fromkeys([code, "330000", "320000"])
+    ]
+
+
+def test_a_number_of_a_spreadsheet_is_no_other_number() -> None:
+    """1.0 is 1 (Han), not 10 (Korean); 1.5 is none, not 15 (Tujia)."""
+    assert [ETHNIC_GROUPS.take(f"{n}.0") for n in range(1, 57)] == [
+        [f"{n:02}"] for n in range(1, 57)
+    ]
+    for text in ("1.5", "2.1", "0.1", "97.8", "1.0.0"):
+        with pytest.raises(FormError):
+            ETHNIC_GROUPS.take(text)
+    for text in ("11.1", "1.1", "110000.5"):
+        with pytest.raises(FormError):
+            PLACES.take(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("漢", "01"), ("滿族", "11"), ("維吾爾族", "05"), ("Hasake", "17"), ("Weiwuer zu", "05"),
+     ("Chaoxian", "10"), ("未识别民族", "97"), ("壯", "08"), ("Menggu", "02")],
+)  # fmt: skip
+def test_ethnic_groups_as_others_write_them(text: str, code: str) -> None:
+    assert read_ethnic_group(text) == code
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [("二〇二六年十一月二十八日", "2026-11-28"), ("二○二六年一月五日", "2026-01-05"),
+     ("二零二六年十月十日", "2026-10-10"), ("二〇二六年十二月三十一日", "2026-12-31"),
+     ("2026年1月5号", "2026-01-05"), ("二〇二六年二月二十日", "2026-02-20")],
+)  # fmt: skip
+def test_days_in_chinese(text: str, day: str) -> None:
+    assert read_date(text) == day
+
+
+@pytest.mark.parametrize(
+    "text", ["二〇二六年十三月一日", "二〇二六年二月三十日", "百年一月一日"]
+)
+def test_chinese_numerals_that_are_no_day(text: str) -> None:
+    with pytest.raises(FormError):
+        read_date(text)
+
+
+def test_counts_with_a_word_behind_and_ticks() -> None:
+    assert [read_number(t) for t in ("1200 人", "1,200例", "３０名", "5.0")] == [
+        1200, 1200, 30, 5,
+    ]  # fmt: skip
+    for text in ("12 00", "1200 万", "人", "3.5人"):
+        with pytest.raises(FormError):
+            read_number(text)
+    assert [read_flag(t) for t in ("✓", "1.0", "✗", "0.0")] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    "text", ["无", "待批", "N/A", " pending ", "None.", "——", "yes", "已批准", "申请中"]
+)
+def test_no_number_of_a_paper_says_that_there_is_none(text: str) -> None:
+    with pytest.raises(FormError):
+        read_paper_number(text)
+    assert read_paper_number("国科遗办审字〔2026〕CJ0001号")
+
+
+def test_a_credit_code_of_zeros_is_none() -> None:
+    # Both its check digits fit.
+    assert (check_digit("0" * 17), organisation_digit("0" * 8)) == ("0", "0")
+    with pytest.raises(FormError):
+        read_credit_code("0" * 18)

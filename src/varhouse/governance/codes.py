@@ -124,22 +124,36 @@ def codes_of(name: str) -> list[Code]:
     return [Code(r["code"], Text(r["en"], r["zh"] or r["en"]), r) for r in read_table(name)]
 
 
+_TRADITIONAL = str.maketrans(
+    "廣東蘇陝寧內門臺灣區慶龍遼貴雲肅瓊贛滬隴漢滿維爾鮮納達錫烏別羅倫獨諾韓國馬來亞蘭"
+    "聯愛紐墾團產設壯瑤強萊",
+    "广东苏陕宁内门台湾区庆龙辽贵云肃琼赣沪陇汉满维尔鲜纳达锡乌别罗伦独诺韩国马来亚兰"
+    "联爱纽垦团产设壮瑶强莱",
+)
+"""Traditional characters that names of the lists are written with."""
+
+
 def folded(text: str) -> str:
-    """Give a name without case, accents, blanks and what else stands between words."""
-    plain = unicodedata.normalize("NFKD", text).casefold()
-    bare = "".join(c for c in plain if not unicodedata.combining(c))
+    """Give a name without case, accents, blanks and what else stands between words.
+
+    A point between digits is none of it: 1.0 is 1, as spreadsheets write it, and 1.5 no code.
+    """
+    plain = unicodedata.normalize("NFKD", text).casefold().translate(_TRADITIONAL)
+    bare = "".join(c for c in plain if not unicodedata.combining(c)).strip()
+    if re.fullmatch(r"\d+\.\d+", bare):
+        return re.sub(r"\.0+\Z", "", bare)
     return re.sub(r"[\s.,'’_()·-]+", "", bare)
 
 
 _PLACE_WORDS = re.compile(
-    r"(province|sheng|municipality|autonomousregion|specialadministrativeregion|sar"
-    r"|自治区|特别行政区|省|市)\Z"
+    r"(province|sheng|municipality|autonomousregion|specialadministrativeregion|sar|shi"
+    r"|zizhiqu|自治区|特别行政区|特区|地区|省|市)\Z"
 )
+_OF_CHINA = re.compile(r"\A(cn|中国)(?=.)|(?<=.)(of)?(prchina|china|prc)\Z")
 
 
 def _folded_place(text: str) -> str:
-    plain = folded(text)
-    plain = re.sub(r"\A(cn|中国)(?=.)", "", plain)
+    plain = _OF_CHINA.sub("", folded(text))
     return _PLACE_WORDS.sub("", plain) or plain
 
 

@@ -51,7 +51,9 @@ def read_credit_code(value: str) -> str:
         If it has not its shape, or a check digit does not fit.
     """
     code = re.sub(r"[\s-]+", "", clean(value)).upper()
-    if not re.fullmatch(rf"[{LETTERS}]{{2}}[0-9]{{6}}[{LETTERS}]{{10}}", code):
+    if set(code) == {"0"} or not re.fullmatch(
+        rf"[{LETTERS}]{{2}}[0-9]{{6}}[{LETTERS}]{{10}}", code
+    ):
         raise FormError(_SHAPE, value=value, n=len(code))
     for place, right, standard in (
         (17, organisation_digit(code[8:16]), "11714-1997"),
