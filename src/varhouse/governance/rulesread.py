@@ -344,15 +344,15 @@ class _Item:
         each = str(extra.pop("each")) if "each" in extra else None
         for key in extra:
             self.say(f"needs: no key {key!r} is known", "paper, any, names, people, each")
-        for key, fact, kind in (("people", people, int), ("each", each, list)):
+        for key, fact, held in (("people", people, int), ("each", each, list)):
             if fact is None:
                 continue
             if fact not in FACTS:
                 near = nearest(str(fact), FACTS)
                 self.say(f"needs: no fact is called {fact!r}{near}", "correct it")
-            elif FACTS[fact].kind is not kind:
-                known = [f.name for f in FACTS.values() if f.kind is kind]
-                what = f"needs: {key} is {fact!r}, which is no {_KIND_WORDS[kind]}"
+            elif FACTS[fact].kind is not held:
+                known = [f.name for f in FACTS.values() if f.kind is held]
+                what = f"needs: {key} is {fact!r}, which is no {_KIND_WORDS[held]}"
                 self.say(what, f"one of {', '.join(known)}")
         return Need(tuple(choices), people, each) if choices else None
 
