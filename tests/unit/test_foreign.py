@@ -152,3 +152,24 @@ def header_of(file: Path) -> list[str]:
                 break
             lines.append(line.decode(errors="replace"))
     return lines
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/data/UKB/chr1.vcf.gz", "ukb"), ("UKB_chr1.vcf.gz", "ukb"), ("ukb_chr21.bcf", "ukb"),
+        ("/in/dbGaP-12345/calls.vcf.gz", "dbgap"), ("/archive/dbgap/a.vcf", "dbgap"),
+        ("gisaid_hcov-19.vcf", "gisaid"),
+    ],
+)  # fmt: skip
+def test_a_folder_that_is_called_as_its_database(path: str, name: str) -> None:
+    assert names(paths=[path]) == {(name, "path")}
+
+
+def test_the_name_of_a_database_in_meta_lines() -> None:
+    head = "##fileformat=VCFv4.2\n{}\n#CHROM\tPOS"
+    for line in ("##source=dbGaP project 12", "##dbGaP_consent=c1", "##origin=GISAID"):
+        assert len(names(headers=[head.format(line)])) == 1
+    # dbSNP declares that it has frequencies of dbGaP; that is no data of it.
+    declared = '##INFO=<ID=FREQ,Number=.,Type=String,Description="dbGaP, GISAID">'
+    assert names(headers=[head.format(declared)]) == set()
