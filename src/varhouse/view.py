@@ -57,7 +57,7 @@ LEFT_OUT = Text(
 )
 NO_VIEW = Text(
     "the store is governed, and what the role {role} may see of it has not been made yet",
-    "该库受治理管控,角色 {role} 可见内容的视图库尚未生成",
+    "该库受管理,角色 {role} 可见内容的视图库尚未生成",
 )
 NO_VIEW_FIX = Text(
     "the keepers of the store make it: varhouse share release {store} --role {role}",
@@ -75,11 +75,11 @@ NOT_SHOWN_NOW = Text(
 )
 SHOWS_SEALED = Text(
     "it shows release {release} of the governed store, which was sealed",
-    "该视图展示的是受管控库的发布版本 {release},该版本已封存",
+    "该视图展示的是受管理的库的发布版本 {release},该版本已封存",
 )
 SHOWS_ERRATUM = Text(
     "it shows release {release} of the governed store, which was {kind}: {reason}",
-    "该视图展示的是受管控库的发布版本 {release},该版本已标记为 {kind}:{reason}",
+    "该视图展示的是受管理的库的发布版本 {release},该版本已标记为 {kind}:{reason}",
 )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _EMPTY = Text(
     "{store} has no ledger: it is not governed, and nothing in it is held back",
-    "{store} 没有台账: 未纳入治理,数据的使用不受限制",
+    "{store} 没有台账: 不受管理,数据的使用不受限制",
 )
 _NO_COHORT = Text(
     "the ledger knows no cohort {cohort!r}{near}", "台账中没有队列 {cohort!r}{near}"

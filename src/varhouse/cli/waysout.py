@@ -281,7 +281,7 @@ WAYS: dict[str, Way] = {
     "call": Way(_IN),
     "status": Way(_KEEPER),
     "stage": Way(_IN),
-    "ledger": Way(Text("nothing: papers, and no data of people", "不带出数据: 只有文件信息")),
+    "ledger": Way(Text("nothing: papers, and no data of people", "不带出数据: 只有批件信息")),
     "audit": Way(
         Text(
             "nothing: the keeper's own work; people as keyed hashes",

@@ -34,7 +34,7 @@ OTHER_ISSUER = Text(
     "{kind} {number} of {day} names as its issuer {issuer}; on that day it was {names}",
     "{kind} {number}({day})写明的签发机关为 {issuer},当日应为 {names}",
 )
-ISSUER_TITLE = Text("Who gives this paper", "文件的签发机关")
+ISSUER_TITLE = Text("Who gives this paper", "批件的签发机关")
 DRAFT = Text("draft, not in force", "征求意见稿,尚未生效")
 
 KINDS: dict[PaperKind, Text] = {

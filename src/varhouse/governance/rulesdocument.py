@@ -47,7 +47,7 @@ HEADS = (
     Text("id", "编号"),
     Text("what", "内容"),
     Text("action", "行为"),
-    Text("papers", "所需文件"),
+    Text("papers", "所需批件"),
     Text("effect", "结论"),
     Text("from, until", "起止"),
     Text("status", "状态"),

@@ -33,7 +33,7 @@ VERIFY_FIX = Text(
 )
 KEEP = Text(
     "keep these heads elsewhere, and hold them against the chains later:",
-    "请将以下链首另行保存,以备日后核对:",
+    "请将以下末条摘要另行保存,以备日后核对:",
 )
 NOTHING = Text("nothing left this store", "没有数据离开本库")
 PEOPLE_OF = Text(
@@ -47,13 +47,13 @@ HEADER = Text(
 PERSON: dict[str, Text] = {
     "unknown": Text(
         "no open release of the store has a sample of this name, and no event names it",
-        "本库未密封的版本中没有该样本,审计日志亦无记载",
+        "本库未封存的版本中没有该样本,审计日志亦无记载",
     ),
     "sample": Text("sample in cohorts: {cohorts}", "所在队列:{cohorts}"),
     "releases": Text("releases of the store: {releases}", "所在版本:{releases}"),
     "sealed": Text(
         "sealed releases, which nobody opens any more: {releases}",
-        "已密封、不再打开的版本:{releases}",
+        "已封存、不再打开的版本:{releases}",
     ),
     "views": Text("releases of the view {role}: {releases}", "视图 {role} 的版本:{releases}"),
     "withdrawn": Text(
@@ -75,7 +75,7 @@ LETTER: dict[str, Text] = {
     ),
     "who": Text(
         "The person is named here by a keyed hash: {person}.",
-        "本答复以加密散列代表申请人:{person}。",
+        "本答复以带密钥的哈希代表申请人:{person}。",
     ),
     "held": Text("1. What we held", "一、我方持有的数据"),
     "given": Text("2. What was given to whom, and when", "二、向何人、何时提供"),

@@ -154,12 +154,12 @@ HOUSE: dict[str, tuple[Text, Text]] = {
         Text("Aggregates of tier T0 alone are open.", "仅 T0 级队列的汇总数据可以公开。"),
     ),
     "gate.tier": (
-        Text("no paper lets this leave the house", "没有允许数据离开本单位的文件"),
+        Text("no paper lets this leave the house", "没有允许数据离开本单位的批件"),
         Text(
             "Aggregates of tiers T0 and T1 may go to named recipients. Anything else stays "
             "inside without a paper that names the recipient, such as a decision of the data "
             "access committee.",
-            "T0、T1 级汇总数据可提供给指定接收方;其他数据须有写明该接收方的文件"
+            "T0、T1 级汇总数据可提供给指定接收方;其他数据须有写明该接收方的批件"
             "(如数据访问委员会决定),否则不得离开本单位。",
         ),
     ),

@@ -234,8 +234,8 @@ CHECK: dict[str, Text] = {
         "no count of the cohort {cohort} may be shown: every one is masked, or it has no "
         "allele; `first: cohorts` of policy.small_counts keeps counts of cohorts, and masks "
         "those of strata",
-        "队列 {cohort} 没有可展示的计数:全部被遮蔽,或没有变异;"
-        "policy.small_counts 的 `first: cohorts` 可在遮蔽分层时保留队列计数",
+        "队列 {cohort} 没有可展示的计数:全部被屏蔽,或没有变异;"
+        "policy.small_counts 的 `first: cohorts` 可在屏蔽分层时保留队列计数",
     ),
     "no_cohort": Text("no cohort {cohort} in the store{near}", "库中没有队列 {cohort}{near}"),
     "no_sample": Text(
@@ -256,7 +256,7 @@ CHECK: dict[str, Text] = {
     ),
     "recipient": Text(
         "the store is governed: name the archive as recipient, --to NAME",
-        "该库受管控:请用 --to 指明作为接收方的数据库",
+        "该库受管理:请用 --to 指明作为接收方的数据库",
     ),
 }
 

@@ -47,7 +47,7 @@ REASONS = {
         "no id that a cohort's file gave, unless it is an rs id: it may hold anything",
         "不含队列文件自带的编号(rs 编号除外):其中可能含任何内容"),
     ("frequencies", "ac"): Text(
-        "small counts are masked in view stores, not here", "小计数在视图库中遮蔽,而非在此处"),
+        "small counts are masked in view stores, not here", "小计数在视图库中屏蔽,而非在此处"),
 }  # fmt: skip
 """Why a column stands at its role, where that does not go without saying."""
 

@@ -50,7 +50,7 @@ FIX_UNKNOWN = Text(
     "say in the ledger what it is: varhouse ledger add STORE cohort {cohort} {fields} "
     "(docs/rules.md); or enter the paper",
     "在台账中写明该事实: varhouse ledger add STORE cohort {cohort} {fields} "
-    "(docs/zh/rules.md);或登记相应文件",
+    "(docs/zh/rules.md);或登记相应批件",
 )
 NO_RULES = Text(
     "the store has a ledger of permits, and policy.rules names no rules: nothing is asked of "
