@@ -359,6 +359,25 @@ def test_a_governed_store_notes_which_rules_it_goes_by(tmp_path: Path) -> None:
     assert copy.digest == said["digest"] == load_rules(tmp_path / "own.yaml").digest
 
 
+def test_rules_that_were_changed_behind_the_ledger_let_nothing_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = make_inputs(tmp_path, {"1.vcf": ["p1"]}, policy=small_book(tmp_path))
+    ingest_on(tmp_path)
+    store = tmp_path / "store"
+    enter(store, Entry("cohort", "a", NO))
+    enter_rules(store, read_config(config).policy)
+    said = Ledger.open(store).rules()
+    assert said is not None
+    copy = store / said["file"]
+    copy.write_text(copy.read_text().replace("more than two", "more"))
+    make_inputs(tmp_path, {"1.vcf": ["p1"], "2.vcf": ["p2"]}, policy={})
+    with pytest.raises(AccessError, match="not those of the ledger"):
+        ingest_on(tmp_path)
+    # Whoever looks at the store hears of it.
+    assert "rules" in {a.kind for a in read_status(store, 1).attention}
+
+
 def test_a_governed_store_whose_configuration_names_no_rules_says_so(tmp_path: Path) -> None:
     config = make_inputs(tmp_path, {"a.vcf": ["p1"]}, policy={})
     ingest_on(tmp_path)

@@ -49,15 +49,14 @@ def run(args: argparse.Namespace) -> int:
     """Tell the rules of a store, or enter others."""
     from varhouse.cli.sharecheck import check_governed
     from varhouse.governance.ledger import Ledger
+    from varhouse.governance.rulesinuse import enter_book, rules_in_use
     from varhouse.masking import say
-    from varhouse.sharing.gate import book_of
-    from varhouse.sharing.ruleentry import enter_book
 
     check_governed(args.store)
     is_new = False
     if args.file is not None:
-        _, is_new = enter_book(args.store, args.file)
-    book = book_of(args.store)
+        _, is_new = enter_book(args.store, args.file, "by varhouse share rules")
+    book = rules_in_use(args.store)
     said = Ledger.open(args.store).rules()
     if book is None or said is None:
         say(NONE.say())

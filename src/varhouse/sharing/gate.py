@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -28,7 +27,7 @@ from varhouse.governance.judge import KINDS as PAPERS
 from varhouse.governance.judge import judge
 from varhouse.governance.ledger import Ledger, today
 from varhouse.governance.model import PaperKind, RecipientKind
-from varhouse.governance.rules import load_rules
+from varhouse.governance.rulesinuse import rules_in_use
 from varhouse.governance.rulesmodel import RuleBook
 from varhouse.governed import PUBLIC, REGISTERED
 from varhouse.sharing.counted import Count, count
@@ -186,7 +185,7 @@ def ask(
     """
     day = on or today()
     found = gather(request, day)
-    own = book or book_of(request.store)
+    own = book or rules_in_use(request.store)
     grants = Ledger.open(request.store).grants(day)
     findings: list[Judged] = []
     if own is not None:
@@ -195,33 +194,6 @@ def ask(
     findings += house_findings(found, grants, findings, has_rules=own is not None)
     ordered = sorted(dict.fromkeys(findings), key=lambda f: -f.effect.rank)
     return Decision(found, tuple(ordered), own, drafts)
-
-
-def book_of(store: Path) -> RuleBook | None:
-    """Read the rules of a store, which its ledger names; None: it names none.
-
-    Raises
-    ------
-    ConfigError, InputError
-        If they cannot be read.
-    AccessError
-        If the file is another one than was entered.
-    """
-    said = Ledger.open(store).rules()
-    if not said:
-        return None
-    name = str(said.get("file") or "builtin")
-    path: Path | str = name
-    if name != "builtin" and not Path(name).is_absolute():
-        path = store / name
-    book = load_rules(path)
-    digest = said.get("digest")
-    if digest and digest != book.digest:
-        raise AccessError(
-            f"{path}: the rules are not those of the ledger (digest {str(digest)[:12]}...)",
-            "restore the file, or enter the new rules in the ledger",
-        )
-    return book
 
 
 def _by_cohort(found: Gathered, book: RuleBook, *, drafts: bool) -> list[Judged]:

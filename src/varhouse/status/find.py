@@ -12,6 +12,7 @@ import polars as pl
 
 from varhouse.account import parse
 from varhouse.errors import AccessError, VarhouseError
+from varhouse.governance.rulesinuse import OtherRulesError
 from varhouse.governed import ROLES, is_governed, view_folder
 from varhouse.ingest.setup.permits import Permits
 from varhouse.nightly.account import Fault
@@ -342,9 +343,10 @@ def _of_basis(
         base = open_store(path, releases[-1].number)
         permits = Permits.of_store(base, datetime.now(UTC).date())
         found = permits.lapsed(base) if permits else []
-    except AccessError:
-        return []
     except VarhouseError as error:
+        if isinstance(error, AccessError) and not isinstance(error, OtherRulesError):
+            # No permission: whoever has it is told.
+            return []
         fix = error.fix or "put the rules and the ledger in order"
         return [Attention("rules", error.message, fix)]
     return [

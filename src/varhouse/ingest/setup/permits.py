@@ -19,8 +19,6 @@ from typing import Any
 
 import polars as pl
 
-from varhouse.errors import AccessError
-from varhouse.files import write_text
 from varhouse.governance.chain import FIRST
 from varhouse.governance.fieldkinds import COHORT
 from varhouse.governance.foreign import Hit
@@ -29,14 +27,13 @@ from varhouse.governance.judgefacts import facts_of, papers_for, people_facts
 from varhouse.governance.ledger import Ledger
 from varhouse.governance.model import Assay, CohortRecord
 from varhouse.governance.rules import load_rules
+from varhouse.governance.rulesinuse import BUILTIN, enter_book, rules_in_use
 from varhouse.governance.rulesmodel import Effect, RuleBook
-from varhouse.governed import governance_folder
 from varhouse.ingest.setup.permitsheet import Said, read_sheet_row, stored_metadata
 from varhouse.ingest.setup.run import FOLDER
 from varhouse.ingest.setup.settings import Policy, text_digest
 from varhouse.language import Text
 from varhouse.store.reader import Store
-from varhouse.textfile import read_text
 
 REASON = Text("rule {what}. {text}; fix: {fix}", "规则 {what}。{text}; fix: {fix}")
 """`; fix:` is what others of varhouse cut a reason at."""
@@ -58,7 +55,6 @@ NO_RULES = Text(
     "该库已有许可台账,但 policy.rules 未指定规则,入库时不作许可审核; "
     "fix: policy.rules: builtin",
 )
-_RULES = "rules"
 
 
 @dataclass(frozen=True)
@@ -128,7 +124,7 @@ class Permits:
             name = (said.get("policy") or {}).get("rules")
             folder = Path(said.get(FOLDER) or base.path)
             if name is not None:
-                book = load_rules(name if name == "builtin" else folder / name)
+                book = load_rules(name if name == BUILTIN else folder / name)
         return None if book is None else cls(base.path, book, on)
 
     @cached_property
@@ -274,21 +270,7 @@ def book_of(policy: Policy, store: Path) -> RuleBook | None:
     """Give the rules of `policy.rules`, else those that the ledger names; None: neither."""
     if policy.rules is not None:
         return load_rules(policy.rules) if policy.rules else None
-    ledger = Ledger.find(store)
-    said = (ledger.rules() or {}) if ledger else {}
-    name = said.get("file")
-    if name is None:
-        return None
-    path = name if name == "builtin" else store / name
-    book = load_rules(path)
-    digest = said.get("digest")
-    # Another version of varhouse brings other rules of its own; a copy is what was entered.
-    if name != "builtin" and digest and digest != book.digest:
-        raise AccessError(
-            f"{path}: the rules are not those of the ledger (digest {str(digest)[:12]}...)",
-            "restore the file, or say policy.rules, which enters others",
-        )
-    return book
+    return rules_in_use(store, any_builtin=True)
 
 
 def anchor_of(store: Path, policy: Policy) -> dict[str, Any] | None:
@@ -305,18 +287,5 @@ def enter_rules(store: Path, policy: Policy) -> None:
 
     A store without a ledger gets none by that.
     """
-    ledger = Ledger.find(store)
-    if ledger is None or not policy.rules:
-        return
-    book = load_rules(policy.rules)
-    if (ledger.rules() or {}).get("digest") == book.digest:
-        return
-    name = policy.rules
-    if name != "builtin":
-        copy = governance_folder(store) / f"{_RULES}-{book.digest[:12]}.yaml"
-        write_text(copy, read_text(Path(policy.rules)), flush=True)
-        name = copy.relative_to(store).as_posix()
-    ledger.add(
-        "rules", "", {"file": name, "digest": book.digest, "version": book.version},
-        "by varhouse ingest, policy.rules",
-    )  # fmt: skip
+    if policy.rules and Ledger.find(store) is not None:
+        enter_book(store, policy.rules, "by varhouse ingest, policy.rules")
