@@ -392,6 +392,23 @@ def test_the_answer_is_said_in_both_languages(
     assert "S1" not in json.dumps(found)
 
 
+OF_INGEST = """\
+version: ours
+rules:
+  - id: TEST-1
+    jurisdiction: house
+    action: ingest
+    when: {fact: action, known: true}
+    needs: [ethics]
+    effect: hold
+    source: {law: test}
+    certainty: seen
+    title: {en: of what comes in, zh: 入库}
+    text: {en: of what comes in, zh: 入库}
+"""
+"""A book that says nothing of what leaves."""
+
+
 def test_another_day_and_drafts_and_other_rules_are_what_if(tmp_path: Path) -> None:
     venture = Entry("recipient", "Demo Held", {"kind": "foreign", "foreign_share": 0.4,
                                                "country": "CN"})  # fmt: skip
@@ -404,9 +421,9 @@ def test_another_day_and_drafts_and_other_rules_are_what_if(tmp_path: Path) -> N
     check = ["share", "check", str(store), "--to", ABROAD]
     assert main([*check, "--on", "2023-06-30"]) == 3
     assert main([*check, "--on", "30.6.2023"]) == 2
-    empty = tmp_path / "rules.yaml"
-    empty.write_text("version: none\nrules: []\n")
-    assert main([*check, "--content", "aggregate", "--rules", str(empty)]) == 0
+    other = tmp_path / "rules.yaml"
+    other.write_text(OF_INGEST)
+    assert main([*check, "--content", "aggregate", "--rules", str(other)]) == 0
 
 
 def test_a_store_without_a_ledger_is_told_so(tmp_path: Path) -> None:
@@ -436,14 +453,14 @@ def test_rules_are_entered_with_a_copy_that_nobody_changes_unseen(
     assert main(["share", "rules", str(store)]) == 0
     assert "no rules" in capsys.readouterr().out
     own = tmp_path / "own.yaml"
-    own.write_text("version: ours\nrules: []\n")
+    own.write_text(OF_INGEST)
     assert main(["share", "rules", str(store), str(own)]) == 0
-    assert "version ours, 0 rules" in capsys.readouterr().out
+    assert "version ours, 1 rules" in capsys.readouterr().out
     assert asked(store, "inside").answer is ALLOW
     own.unlink()
     entries = Ledger.open(store).head[0]
     copy = next((store / "_store/governance").glob("rules-*.yaml"))
-    copy.write_text("version: ours\nrules: []\n# laxer\nissuers: []\n")
+    copy.write_text(OF_INGEST.replace("ethics", "consent"))
     with pytest.raises(AccessError, match="not those of the ledger"):
         asked(store, "inside")
     assert main(["share", "rules", str(store), "builtin"]) == 0
