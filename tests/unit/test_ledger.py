@@ -410,3 +410,13 @@ def _seconds(store: Path) -> float:
     began = time.process_time()
     assert Ledger.open(store).head[0] == 10_000
     return time.process_time() - began
+
+
+def test_rules_of_a_file_are_entered_with_their_digest(tmp_path: Path) -> None:
+    """By `ledger add rules - file=X` anybody could change X, and nobody would know."""
+    ledger = make_ledger(tmp_path)
+    with pytest.raises(ConfigError, match="varhouse share rules"):
+        ledger.add("rules", "", {"file": "own.yaml"})
+    ledger.add("rules", "", {"file": "builtin"})
+    ledger.add("rules", "", {"file": "own.yaml", "digest": "ab12"})
+    assert (ledger.rules() or {})["file"] == "own.yaml"

@@ -39,6 +39,12 @@ _FIXED = Text(
 )
 
 
+_NO_DIGEST = Text(
+    "rules: {file!r} has no digest: nobody could tell if it was changed; fix: varhouse share "
+    "rules STORE FILE, which reads it and keeps a copy",
+    "规则: {file!r} 未登记摘要值,改动后无从察觉;请用 varhouse share rules STORE FILE,"
+    "该命令检查规则文件并留存副本",
+)
 _ABROAD = Text(
     "recipient {subject!r} is domestic and of the country {country}; fix: the kind foreign, "
     "or the country CN",
@@ -141,6 +147,8 @@ def _as_a_whole(kind: str, subject: str, now: Mapping[str, Any]) -> list[str]:
     country = now.get("country", "CN")
     if kind == "recipient" and now.get("kind") == "domestic" and country != "CN":
         problems.append(_ABROAD.say(subject=subject, country=country))
+    if kind == "rules" and now.get("file") not in (None, "builtin") and not now.get("digest"):
+        problems.append(_NO_DIGEST.say(file=now["file"]))
     if kind == "cohort":
         total = now.get("people_total")
         for name, value in now.items():
