@@ -36,12 +36,15 @@ class SheetKind:
     keeps
         Columns that are read under another name stay under that name, too: strata may go by
         it.
+    counts
+        Numbers are counts and shares: a workbook's 12,345 and 50% are read.
     """
 
     name: str
     needed: tuple[str, ...]
     others: Mapping[str, Sequence[str]] = field(default_factory=dict)
     keeps: bool = False
+    counts: bool = False
 
     def is_header(self, names: Iterable[str]) -> bool:
         """Tell whether the columns that are needed are among names."""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from varhouse.errors import InputError
 from varhouse.textfile import decode_any, each_line, read_small
-from varhouse.workbook import MOST_ARCHIVE, check_archive, is_archive, read_workbook
+from varhouse.workbook import MOST_ARCHIVE, Fault, check_archive, is_archive, read_workbook
 
 Cells = Sequence[str]
 Numbered = tuple[int, list[str]]
@@ -82,7 +82,9 @@ class SheetFile:
     problems: list[str] = field(default_factory=list)
 
 
-def read_sheet_file(path: Path, name: str, is_header: Callable[[Cells], bool]) -> SheetFile:
+def read_sheet_file(
+    path: Path, name: str, is_header: Callable[[Cells], bool], *, counts: bool = False
+) -> SheetFile:
     """Read a sheet.
 
     Parameters
@@ -91,6 +93,8 @@ def read_sheet_file(path: Path, name: str, is_header: Callable[[Cells], bool]) -
         Of the sheet that is meant in a workbook of several.
     is_header
         Tells whether names of columns are those of the sheet.
+    counts
+        See `read_workbook`.
 
     Raises
     ------
@@ -101,7 +105,7 @@ def read_sheet_file(path: Path, name: str, is_header: Callable[[Cells], bool]) -
     raw = read_small(path, max(MOST_TEXT, MOST_ARCHIVE))
     if is_archive(raw):
         check_archive(path, raw)
-        rows, notes, problems = read_workbook(path, raw, name)
+        rows, notes, problems = read_workbook(path, raw, name, counts=counts)
         return _of_workbook(path, rows, notes, problems, is_header)
     if len(raw) > MOST_TEXT:
         raise InputError(
@@ -334,7 +338,7 @@ def _of_workbook(
     path: Path,
     rows: list[Numbered],
     notes: list[str],
-    problems: list[str],
+    faults: list[Fault],
     is_header: Callable[[Cells], bool],
 ) -> SheetFile:
     rows = [(n, c) for n, c in rows if any(c) and not c[0].startswith(_COMMENT)]
@@ -344,8 +348,10 @@ def _of_workbook(
         if is_header([c.strip().lstrip("#").strip() for c in cells]):
             rows = rows[k:]
             break
-        if not cells[0].startswith("#"):
+        # A title has the row above the header for itself, often in merged cells.
+        if not cells[0].startswith("#") and sum(map(bool, cells)) > 1:
             break
+    problems = [f.text for f in faults if f.row >= rows[0][0]]
     sheet = _filled(path, iter(rows), "workbook")
     sheet.notes += notes
     # What is wrong with a cell says more than what its row lacks.

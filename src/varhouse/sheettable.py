@@ -52,7 +52,7 @@ def read_sheet(path: Path, kind: SheetKind) -> Sheet:
     InputError
         If it cannot be read as a sheet at all.
     """
-    found = read_sheet_file(path, kind.name, kind.is_header)
+    found = read_sheet_file(path, kind.name, kind.is_header, counts=kind.counts)
     columns = (
         pl.Series(name, [None if is_missing(c) else c for c in cells], pl.String)
         for name, cells in zip(found.header, found.columns, strict=True)

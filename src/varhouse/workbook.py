@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import ROUND_HALF_UP, Context, Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from varhouse.errors import InputError, install_extra
 from varhouse.workbookparts import MOST_ROWS, PartNotes, WorkbookArchive
@@ -52,6 +52,15 @@ _ARCHIVES = (
 
 _EXACT = Context(prec=60)
 _PLAIN = ("General", "@", "0")
+_FULL_DATE = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{4}年\d{1,2}月\d{1,2}日?")
+"""A day with its year, written as text: beside dates it is one, too."""
+
+
+class Fault(NamedTuple):
+    """A mistake in a cell: the row, the last one of merged cells, and what it is."""
+
+    row: int
+    text: str
 
 
 def is_archive(raw: bytes) -> bool:
@@ -91,8 +100,8 @@ def check_archive(path: Path, raw: bytes) -> None:
 
 
 def read_workbook(
-    path: Path, raw: bytes, name: str
-) -> tuple[list[tuple[int, list[str]]], list[str], list[str]]:
+    path: Path, raw: bytes, name: str, *, counts: bool = False
+) -> tuple[list[tuple[int, list[str]]], list[str], list[Fault]]:
     """Read a sheet of a workbook as text.
 
     Parameters
@@ -100,11 +109,14 @@ def read_workbook(
     name
         Of the sheet that is meant. Without one of that name it is the only sheet that is
         not empty; hidden sheets do not count.
+    counts
+        Whether numbers are counts and shares, which are read as 12,345 and 50%; else their
+        cells are mistakes.
 
     Returns
     -------
     tuple
-        Rows with their 1-based numbers; notes; mistakes, one line a cell.
+        Rows with their 1-based numbers; notes; mistakes, one a cell.
 
     Raises
     ------
@@ -114,7 +126,7 @@ def read_workbook(
     """
     with _opened(path, raw) as (parts, book):
         sheet = _choose(path, book, name)
-        return _rows_of(path, sheet, parts.notes[sheet._worksheet_path])
+        return _rows_of(path, sheet, parts.notes[sheet._worksheet_path], counts=counts)
 
 
 @contextmanager
@@ -187,12 +199,15 @@ def _has_value(sheet: Any) -> bool:
 
 
 def _rows_of(
-    path: Path, sheet: Any, part: PartNotes
-) -> tuple[list[tuple[int, list[str]]], list[str], list[str]]:
+    path: Path, sheet: Any, part: PartNotes, *, counts: bool
+) -> tuple[list[tuple[int, list[str]]], list[str], list[Fault]]:
     """Read the rows of a sheet; `part` says what is in its XML."""
     problems = [
-        f"{path.name}: cells {ref} are merged: only the first has a value; fix: "
-        "split them and fill each"
+        Fault(
+            _last_row(ref),
+            f"{path.name}: cells {ref} are merged: only the first has a value; fix: "
+            "split them and fill each",
+        )
         for ref in part.merged
     ]
     notes = [f"{path.name}: read from the sheet {sheet.title!r} of the workbook"]
@@ -205,21 +220,25 @@ def _rows_of(
     for number, row in _bounded(path, sheet):
         cells = []
         for column, cell in enumerate(row):
-            text, fault = _text_of(cell)
+            text, fault = _text_of(cell, counts=counts)
             cells.append(text)
             if fault:
-                problems.append(f"{path.name}:{number}: cell {cell.coordinate} {fault}")
+                what = f"{path.name}:{number}: cell {cell.coordinate} {fault}"
+                problems.append(Fault(number, what))
             elif cell.data_type == "d":
                 dates.setdefault(column, []).append((cell.coordinate, text))
-            elif text and rows:
+            elif text and rows and not _FULL_DATE.fullmatch(text):
                 texts.add(column)
         if any(cells):
             rows.append((number, cells))
     for column, found in dates.items():
         if column in texts:
             problems += [
-                f"{path.name}: cell {at} has become the date {text}, other cells of its "
-                "column are none; fix: format the column as text and write it again"
+                Fault(
+                    _last_row(at),
+                    f"{path.name}: cell {at} has become the date {text}, other cells of its "
+                    "column are none; fix: format the column as text and write it again",
+                )
                 for at, text in found
             ]
         else:
@@ -227,6 +246,12 @@ def _rows_of(
                 f"{path.name}: dates as year-month-day ({found[0][0]}: {found[0][1]})"
             )
     return rows, notes, problems
+
+
+def _last_row(ref: str) -> int:
+    """Give the last row of a cell or range, `B3` or `A1:D2`."""
+    found = re.search(r"(\d+)\Z", ref)
+    return int(found[1]) if found else MOST_ROWS
 
 
 def _bounded(path: Path, sheet: Any) -> Iterator[tuple[int, Any]]:
@@ -244,7 +269,7 @@ def _bounded(path: Path, sheet: Any) -> Iterator[tuple[int, Any]]:
         yield number, row
 
 
-def _text_of(cell: Any) -> tuple[str, str]:
+def _text_of(cell: Any, *, counts: bool) -> tuple[str, str]:
     """Give the text that a cell shows, and what is wrong with it."""
     value = cell.value
     if value is None:
@@ -259,7 +284,8 @@ def _text_of(cell: Any) -> tuple[str, str]:
     if kind == "d":
         return _date_text(value), ""
     if isinstance(value, int | float):
-        text = _number_text(value, cell.number_format)
+        read = _count_text if counts else _number_text
+        text = read(value, cell.number_format)
         if text is None:
             return "", (
                 f"is the number {value!r} with the format {cell.number_format!r}: its text is "
@@ -274,6 +300,19 @@ def _date_text(value: Any) -> str:
         midnight = value.time() == datetime.time()
         return value.date().isoformat() if midnight else value.isoformat(" ")
     return str(value)
+
+
+def _count_text(value: float, form: str) -> str | None:
+    """Give the text of a number as `_number_text` does, of thousands and per cent, too."""
+    # What stands behind `;` is of other numbers, `_x` a blank as wide as x.
+    form = re.sub(r"_.", "", form.split(";")[0]) if value >= 0 else form
+    if match := re.fullmatch(r"(0(?:\.0{1,30})?)%", form):
+        shown = _number_text(float(Decimal(f"{value:.{_DIGITS}g}") * 100), match[1])
+        return None if shown is None else shown + "%"
+    if match := re.fullmatch(r"#,##(0(?:\.0{1,30})?)", form):
+        shown = _number_text(value, match[1])
+        return None if shown is None else f"{Decimal(shown):,}"
+    return _number_text(value, form)
 
 
 def _number_text(value: float, form: str) -> str | None:

@@ -13,6 +13,7 @@ from varhouse.errors import ConfigError, InputError
 from varhouse.governance.ledger import Ledger
 from varhouse.governance.ledgerimport import import_sheets
 from varhouse.governance.model import Assay, PaperKind, Tier
+from varhouse.governance.sheet import read_ledger_sheets
 from varhouse.governance.sheetcols import SHEETS
 from varhouse.governance.sheettemplate import EXAMPLES, write_templates
 
@@ -265,3 +266,73 @@ def test_mistakes_are_told_in_chinese(tmp_path: Path, monkeypatch: pytest.Monkey
     assert told.startswith("台账表格有 2 处错误")
     assert "c.csv:2: “采集省份 (provinces)”列: '浙冮' 不是有效的省级行政区" in told
     assert "c.csv:2: “数据分级 (tier)”列: 'T9' 不在可选值 T0, T1, T2, T3 之中" in told
+
+
+def workbook(path: Path, title: str, rows: list[list[object]], **formats: str) -> Path:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = title
+    for row in rows:
+        sheet.append(row)
+    for cell, form in formats.items():
+        sheet[cell].number_format = form
+    book.save(path)
+    return path
+
+
+def test_a_workbook_shows_shares_counts_and_days_as_excel_does(tmp_path: Path) -> None:
+    head = ["批件类型", "批件编号", "队列", "有效期起", "有效期至", "批准人数"]
+    rows: list[list[object]] = [
+        head,
+        ["采集审批", "H-1", "a", date(2026, 1, 5), "2029-12-31", 3000],
+        ["伦理审查", "E-1", "a", "2026年1月5日", date(2029, 12, 31), 12],
+        ["信息备份", "B-1", "a", "2026/1/5", date(2029, 12, 31), 1234567],
+    ]
+    forms = {"F2": "#,##0", "F3": "0_ ", "F4": "#,##0_);(#,##0)"}
+    taken = read_ledger_sheets([workbook(tmp_path / "p.xlsx", "批件", rows, **forms)])
+    assert taken.problems == []
+    assert [
+        [r.fields[k] for k in ("valid_from", "valid_until", "people")] for r in taken.rows
+    ] == [["2026-01-05", "2029-12-31", n] for n in (3000, 12, 1234567)]
+    people: list[list[object]] = [["接收方", "接收方类型", "外资比例"]]
+    people += [
+        [name, "外方", share]
+        for name, share in zip("abcd", (1, 0.5, 0.255, 0.29), strict=True)
+    ]
+    forms = {"C2": "0.00%", "C3": "0%", "C4": "0.0%", "C5": "0%"}
+    taken = read_ledger_sheets([workbook(tmp_path / "r.xlsx", "接收方", people, **forms)])
+    assert taken.problems == []
+    assert [r.fields["foreign_share"] for r in taken.rows] == [1.0, 0.5, 0.255, 0.29]
+    # Excel shows 26%, and holds 0.255: which is meant?
+    path = workbook(tmp_path / "q.xlsx", "接收方", people, C4="0%")
+    (problem,) = read_ledger_sheets([path]).problems
+    assert "C4" in problem
+
+
+def test_a_day_among_names_is_still_a_mistake(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["队列", "数据分级"], [date(2026, 1, 2), "T1"], ["b-2", "T1"]]
+    (problem,) = read_ledger_sheets([workbook(tmp_path / "c.xlsx", "队列", rows)]).problems
+    assert "A2 has become the date" in problem
+
+
+def test_a_title_stands_above_the_header(tmp_path: Path) -> None:
+    rows: list[list[object]] = [
+        ["人类遗传资源队列登记表"], [None, "填表日期: 2026"], ["队列", "采集省份", "总人数"],
+        ["a", "浙江", 1200], ["b", 110000, 300],
+    ]  # fmt: skip
+    path = workbook(tmp_path / "c.xlsx", "队列", rows)
+    book = openpyxl.load_workbook(path)
+    book.active.merge_cells("A1:C1")
+    book.active.merge_cells("B2:C2")
+    book.save(path)
+    taken = read_ledger_sheets([path])
+    assert taken.problems == []
+    assert [(r.subject, r.fields["provinces"]) for r in taken.rows] == [
+        ("a", ["330000"]), ("b", ["110000"]),
+    ]  # fmt: skip
+    assert taken.rows[0].where.endswith(":4")
+    # Below the header merged cells are cells without a value.
+    book.active.merge_cells("B4:B5")
+    book.save(path)
+    (problem,) = read_ledger_sheets([path]).problems
+    assert "B4:B5 are merged" in problem

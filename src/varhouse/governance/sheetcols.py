@@ -93,7 +93,8 @@ class LedgerSheet:
     @property
     def kind(self) -> SheetKind:
         """The columns as those who read sheets want them."""
-        return SheetKind(self.name, self.needed, {c.name: c.names for c in self.columns})
+        others = {c.name: c.names for c in self.columns}
+        return SheetKind(self.name, self.needed, others, counts=True)
 
     @property
     def by_name(self) -> Mapping[str, Column]:
