@@ -28,10 +28,13 @@ from varhouse.publish import publish_release
 from varhouse.query.describe import describe_strata
 from varhouse.query.sql import run_sql
 from varhouse.sharing.views import Wanted, release_view
-from varhouse.store.errata import SEALED, WITHDRAWN, Erratum, add_erratum
+from varhouse.store.drop import drop_cohort
+from varhouse.store.errata import SEALED, WITHDRAWN, Erratum, add_erratum, sealed
+from varhouse.store.gc import collect
 from varhouse.store.mirror import LEDGER, is_metadata
 from varhouse.store.reader import Store, open_store
 from varhouse.store.releases import list_releases
+from varhouse.store.retention import parse_policy
 from varhouse.tables.roledocument import REASONS, document
 from varhouse.tables.schema import TABLES, VARIANTS, Column, annotation_table
 from varhouse.view import View
@@ -491,6 +494,15 @@ def test_a_view_that_shows_what_it_may_no_more_is_not_read(
     add_erratum(copied, number, Erratum(SEALED, "purged", "2026-01-02T00:00:00Z"))
     with pytest.raises(StoreError, match=f"release {number} of the governed store"):
         varhouse.open(copied, audience=PUBLIC)
+
+
+def test_a_view_outlives_the_retention_of_the_release_that_it_shows(copied: Path) -> None:
+    shown = varhouse.open(copied, audience=PUBLIC).cohort_names()
+    number = open_store(copied).release
+    drop_cohort(copied, "club")
+    collect(copied, policy=parse_policy("last 1"), grace=0.0)
+    assert sealed(copied, number) is not None
+    assert varhouse.open(copied, audience=PUBLIC).cohort_names() == shown
 
 
 # --- single people of tier T3 and of withdrawn cohorts ---

@@ -18,6 +18,9 @@ from varhouse.store.layout import read_json, write_json
 WITHDRAWN = "withdrawn"
 SEALED = "sealed"
 
+BY_RETENTION = "kept by no rule of: "
+"""What the reason begins with where a release was sealed as its retention ended."""
+
 
 @dataclass(frozen=True)
 class Erratum:

@@ -28,6 +28,7 @@ from varhouse.errors import AccessError, StoreError
 from varhouse.store import delta, deltalog
 from varhouse.store.catalogue import Entry, forget_files, read_catalogue
 from varhouse.store.errata import (
+    BY_RETENTION,
     SEALED,
     Erratum,
     add_erratum,
@@ -202,7 +203,7 @@ def _to_seal(
         kept = choose(opened, read_tags(path), policy, withdrawn_releases(path))
         for release in opened:
             if release.number not in kept:
-                wanted.setdefault(release.number, f"kept by no rule of: {policy}")
+                wanted.setdefault(release.number, f"{BY_RETENTION}{policy}")
     return [(r, wanted[r.number]) for r in opened if r.number in wanted]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from varhouse.errors import AccessError, StoreError
 from varhouse.governed import ROLES, is_governed, view_folder
-from varhouse.store.errata import SEALED, read_errata
+from varhouse.store.errata import BY_RETENTION, SEALED, read_errata
 from varhouse.store.mirror import MARK
 from varhouse.view import (
     NO_VIEW,
@@ -110,11 +110,14 @@ def check_shown(
     AccessError
         If the role may not be shown one of the cohorts any more.
     StoreError
-        If the release that it shows was sealed.
+        If the release that it shows was sealed, and not as its retention ended.
     """
     fix = NO_VIEW_FIX.say(role=role, store=shlex.quote(governed.name))
     number = shown_release(meta)
     for erratum in read_errata(governed, number) if number is not None else ():
+        if erratum.kind == SEALED and erratum.reason.startswith(BY_RETENTION):
+            # Its files are gone to save room: what the view holds is as good as it was.
+            continue
         if erratum.kind == SEALED:
             raise StoreError(SHOWS_SEALED.say(release=number), fix)
         log.warning(
