@@ -51,7 +51,7 @@ def test_a_role_may_differ() -> None:
         ({"roles": {"controlled": {}}}, "unknown key 'controlled'"),
         ({"roles": ["public"]}, "must be a mapping"),
         ({"roles": {"public": 5}}, "must be a mapping"),
-        ({"roles": {"public": {"first": "cohorts"}}}, "must be the same for all roles"),
+        ({"roles": {"public": {"first": "strata"}}}, "must be the same for all roles"),
         ({"roles": {"public": {"k": 3}}}, "role registered has k = 5"),
         ({"hierarchy": 3}, "must be a text"),
     ],

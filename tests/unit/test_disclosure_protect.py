@@ -142,15 +142,69 @@ def test_a_stratum_of_few_people_tells_not_how_few() -> None:
     assert shown(found.totals, "an")["gx"] is None
 
 
+FEW_MEN: dict[str, dict[str, Group]] = {
+    "A": {"f": (60, 30, 8), "m": (3, 0, 0)},
+    "B": {"f": (40, 20, 5), "m": (30, 9, 0)},
+}
+
+
 def test_cohorts_say_how_many_they_are_beside_strata_of_few_people() -> None:
-    cohorts: dict[str, dict[str, Group]] = {
-        "A": {"f": (60, 30, 8), "m": (3, 0, 0)},
-        "B": {"f": (40, 20, 5), "m": (30, 9, 0)},
-    }
-    found = protect_tables(*rows(cohorts, "sex"), SmallCounts(k=5))
+    policy = SmallCounts(k=5, first="strata")
+    found = protect_tables(*rows(FEW_MEN, "sex"), policy)
     assert shown(found.totals, "n_samples") == {"all": 133, "f": 100, "m": 33}
     # What 3 follows from is not there: no row of a stratum of a cohort.
     assert shown(found.frequencies, "n_samples") == {"A/all": 63, "B/all": 70}
+    found = protect_tables(*rows(FEW_MEN, "sex"), SmallCounts(k=5))
+    assert shown(found.totals, "n_samples") == {"all": 133, "f": None, "m": None}
+    of_cohorts = shown(found.frequencies, "n_samples")
+    assert of_cohorts == {"A/all": 63, "B/all": 70, "B/f": 40, "B/m": 30}
+
+
+@pytest.mark.parametrize("first", ["strata", "cohorts"])
+def test_a_cohort_without_a_row_does_not_tell_how_few_a_stratum_is(first: str) -> None:
+    # Nobody of A carries the allele, so it has no row; how many it is follows from another.
+    own, totals = rows(FEW_MEN, "sex")
+    own = own.filter(pl.col("cohort") == "B")
+    sizes = pl.DataFrame(
+        [
+            {"cohort": c, "stratum_by": "all" if s == "all" else "sex", "stratum": s,
+             "people": n}
+            for c, strata in FEW_MEN.items()
+            for s, n in {"all": sum(g[0] for g in strata.values()),
+                         **{s: g[0] for s, g in strata.items()}}.items()
+        ]
+    )  # fmt: skip
+    found = protect_tables(own, totals, SmallCounts(k=5, first=first), sizes=sizes)
+    of_all, of_b = shown(found.totals, "n_samples"), shown(found.frequencies, "n_samples")
+    assert of_all.get("m") is None or of_b.get("B/m") is None
+    # Without A's men: its women, from which they follow.
+    assert of_all.get("f") is None or of_b.get("B/f") is None
+
+
+def test_a_group_says_at_every_site_or_at_none_how_many_it_is() -> None:
+    strata: dict[str, Group] = {"f": (30, 12, 4), "m": (31, 14, 4), "x": (3, 0, 0)}
+    own, totals = rows({"A": strata}, "sex")
+    # Men have one copy here, so there are fewer of theirs than of women.
+    is_man = pl.col("stratum") == "m"
+    haploid = [
+        r.with_columns(
+            pos=pl.lit(11, r.schema["pos"]), an=pl.when(is_man).then(31).otherwise("an")
+        )
+        for r in (own, totals)
+    ]
+    found = protect_tables(
+        pl.concat([own, haploid[0]]), pl.concat([totals, haploid[1]]), SmallCounts(k=5)
+    )
+    told = found.totals.filter(pl.col("n_samples").is_not_null())["stratum"].unique()
+    assert not {"f", "m"} <= set(told)
+
+
+def test_a_cohort_that_alone_has_rows_is_shown_as_the_total() -> None:
+    for first in ("strata", "cohorts"):
+        found = protect_tables(*rows(PROVINCES), SmallCounts(k=5, first=first))
+        of_all = shown(found.totals)
+        assert shown(found.frequencies) == {f"A/{s}": n for s, n in of_all.items()}
+        assert of_all["bj"] == 30
 
 
 def test_cohorts_are_shown_with_strata_where_all_of_both_may_be() -> None:
@@ -159,18 +213,24 @@ def test_cohorts_are_shown_with_strata_where_all_of_both_may_be() -> None:
     assert found.totals["n_hom_alt"].null_count() == 0
     assert found.frequencies["n_hom_alt"].null_count() == 0
     large["B"]["m"] = (90, 30, 2)
-    strata = protect_tables(*rows(large, "sex"), SmallCounts(k=5))
+    strata = protect_tables(*rows(large, "sex"), SmallCounts(k=5, first="strata"))
     # Copies can all be shown, genotypes cannot.
     assert strata.frequencies["ac"].null_count() == 0
     assert strata.totals["n_hom_alt"].null_count() == strata.totals.height
     large["B"]["m"] = (90, 3, 0)
-    strata = protect_tables(*rows(large, "sex"), SmallCounts(k=5))
+    strata = protect_tables(*rows(large, "sex"), SmallCounts(k=5, first="strata"))
     assert strata.totals["ac"].null_count() == 0
     assert strata.frequencies["ac"].null_count() == strata.frequencies.height
     cohorts = protect_tables(*rows(large, "sex"), SmallCounts(k=5, first="cohorts"))
     assert shown(cohorts.frequencies)["A/f"] == 60
     assert shown(cohorts.frequencies)["B/f"] is None
     assert shown(cohorts.totals)["f"] is None
+    large["B"] |= {"f": (100, 40, 10), "m": (90, 30, 9), "x": (40, 3, 0)}
+    cohorts = protect_tables(*rows(large, "sex"), SmallCounts(k=5))
+    # The greatest group of each cohort is shown, and so is their sum.
+    assert shown(cohorts.frequencies)["B/f"] == 60
+    assert shown(cohorts.totals)["f"] == 120
+    assert shown(cohorts.totals)["m"] is None
 
 
 def test_rounded_counts_stay_large_and_shares_are_made_of_them() -> None:

@@ -396,7 +396,8 @@ def test_the_command_and_a_question(made: Path, capsys: pytest.CaptureFixture[st
     assert main(["share", "release", str(made), "--role", "public", "--on", "2026-12-01"]) == 0
     assert capsys.readouterr().out.strip() == "1"
     words = ["query", str(made), "--audience", "registered", "--region", "chr1"]
-    assert main([*words, "--format", "table", "--columns", "pos,ac,ac_beta,af_beta"]) == 0
+    columns = "pos,ac,ac_beta,af_beta,n_hom_alt_beta"
+    assert main([*words, "--format", "table", "--columns", columns]) == 0
     out = capsys.readouterr().out
     assert "masked" in out
     assert "not assessed" not in out

@@ -101,6 +101,8 @@ class Cells:
         bool[cells]: of its block these strata are shown first.
     an
         int64[cells]: called alleles, by which siblings are ordered.
+    group
+        int64[cells]: cells of one allele and stratum, of cohorts and of everybody.
     """
 
     rows: pl.DataFrame
@@ -112,6 +114,7 @@ class Cells:
     block: Ints
     is_head: Bools
     an: Ints
+    group: Ints
     order: Ints = field(init=False)
 
     def __post_init__(self) -> None:
@@ -198,14 +201,16 @@ def number_cells(
     ).with_columns(
         family=pl.struct("allele", "parent", "above_scope", "stratum_by").rank("dense"),
         block=pl.struct("allele", "scope", "block_name").rank("dense"),
+        group=pl.struct("allele", "stratum_by", "stratum").rank("dense"),
     )
     columns = {
         name: numbered[name].cast(pl.Int64).fill_null(-1).to_numpy()
-        for name in ("allele", "site", "kind", "parent", "family", "block", "an")
+        for name in ("allele", "site", "kind", "parent", "family", "block", "an", "group")
     }
     flags = {name: numbered[name].to_numpy() for name in ("is_head",)}
     columns["family"] = columns["family"] - 1
     columns["block"] = columns["block"] - 1
+    columns["group"] = columns["group"] - 1
     return Cells(numbered, **columns, **flags)
 
 
@@ -322,8 +327,7 @@ def held_by_cohorts(cells: Cells, counts: Counts) -> Counts:
     these follows, and must not be small either.
     """
     of_cohorts = cells.kind == COHORT_STRATUM
-    key = pl.struct("allele", "stratum_by", "stratum").rank("dense").alias("key")
-    keys = cells.rows.select(key)["key"].cast(pl.Int64).to_numpy()
+    keys = cells.group
     sums = np.zeros((int(keys.max()) + 1, counts.least.size), np.int64)
     np.add.at(sums, keys[of_cohorts], counts.values[of_cohorts])
     of_all = (cells.kind == STRATUM)[:, None]

@@ -50,13 +50,15 @@ class SmallCounts:
         HIDE: an allele of which the total may not be shown is not shown at all, for that it
         exists says that somebody carries it. SHOW: it is there, with its numbers masked.
     first
-        What is shown where not all can be: STRATA of all cohorts together, or COHORTS. Both at
+        What is shown where not all can be: COHORTS, or STRATA of all cohorts together. Both at
         once would let cells of the one follow from the other. The same for all roles.
     detail
         What is shown of an allele where not all can be: COPIES (ac, an, af) of as many groups
         as may be, or GENOTYPES, with copies, of those groups of which these may be shown too.
     hierarchy
         Column of the sample sheet that has coarser levels (provinces); empty: none.
+    least_people
+        Cohorts of fewer people are not in a view: `fewest` says how many that is. 0: 2 k - 1.
     name
         The preset that it was made from.
     attack, budget
@@ -67,9 +69,10 @@ class SmallCounts:
     masking: str = MASK
     base: int = 1
     rare_alleles: str = HIDE
-    first: str = STRATA
+    first: str = COHORTS
     detail: str = COPIES
     hierarchy: str = ""
+    least_people: int = 0
     name: str = ""
     attack: Mapping[str, Any] = field(default_factory=dict)
     budget: Mapping[str, Any] = field(default_factory=dict)
@@ -78,6 +81,16 @@ class SmallCounts:
     def protects(self) -> bool:
         """Tell whether anything is kept."""
         return self.k > 1
+
+    @property
+    def fewest(self) -> int:
+        """Give the least people of a cohort that is in a view.
+
+        Fewer than 2 k - 1 people have fewer than 2 (2 k - 1) copies: of hardly any allele that
+        some of them carry could a number be shown, and of each a cohort next to them would be
+        masked as well.
+        """
+        return max(self.k, self.least_people or 2 * self.k - 1)
 
     def as_dict(self) -> dict[str, Any]:
         """Give all that it says, for a digest or an account."""
@@ -117,7 +130,7 @@ CHOICES = {
     "first": (STRATA, COHORTS),
     "detail": (COPIES, GENOTYPES),
 }
-_NUMBERS = {"k": (1, 1_000_000), "base": (1, 1_000_000)}
+_NUMBERS = {"k": (1, 1_000_000), "base": (1, 1_000_000), "least_people": (0, 1_000_000)}
 _SAID = ("words", "url", "checked", "certainty")
 _PASSED_ON = ("attack", "budget")
 _SETTINGS = (*_NUMBERS, *CHOICES, "hierarchy", *_PASSED_ON)

@@ -26,7 +26,8 @@ from varhouse.disclosure.cells import (
 )
 from varhouse.disclosure.coarsen import Hierarchy, add_levels
 from varhouse.disclosure.earlier import Earlier, changes
-from varhouse.disclosure.policy import COHORTS, HIDE, ROUND, STRATA, SmallCounts
+from varhouse.disclosure.groups import among, sizes_of, small_groups
+from varhouse.disclosure.policy import COHORTS, HIDE, ROUND, SmallCounts
 from varhouse.disclosure.policy import GENOTYPES as DETAILED
 from varhouse.disclosure.rounding import round_counts
 from varhouse.disclosure.tree import all_of, shown_cells
@@ -80,6 +81,7 @@ def protect_tables(
     policy: SmallCounts,
     hierarchy: Hierarchy | None = None,
     earlier: Sequence[Earlier] = (),
+    sizes: pl.DataFrame | None = None,
 ) -> Protected:
     """Keep small counts out of rows of frequencies and totals.
 
@@ -91,6 +93,10 @@ def protect_tables(
         Coarser levels of a column of the sample sheet.
     earlier
         What was shown before, to the same or a more open role: a difference to it is a count.
+    sizes
+        cohort, stratum_by, stratum, `people`: of all groups of the cohorts, whether they have
+        rows or not, and of the coarser levels. None: as the rows say, which tell nothing of
+        cohorts that have no row among them.
 
     Returns
     -------
@@ -98,7 +104,7 @@ def protect_tables(
         The rows in an order of their own, with the columns that they came with.
     """
     rows = lay(frequencies, totals)
-    out = protect(rows, hierarchy, policy, earlier)
+    out = protect(rows, hierarchy, policy, earlier, sizes)
     hidden = rows.select(KEY).unique().join(out.select(KEY).unique(), on=list(KEY), how="anti")
     level = out["level"]
     account = {
@@ -130,6 +136,7 @@ def protect(
     hierarchy: Hierarchy | None,
     policy: SmallCounts,
     earlier: Sequence[Earlier] = (),
+    sizes: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Keep small counts out of rows as `lay` makes them.
 
@@ -144,11 +151,12 @@ def protect(
     if not policy.protects or rows.is_empty():
         return rows.with_columns(level=pl.lit(GENOTYPES, pl.Int8))
     rows, hierarchy = add_levels(rows, hierarchy or Hierarchy())
+    small = small_groups(sizes_of(rows, sizes), hierarchy, policy.k, policy.first)
     rows = _without_hidden(rows, policy)
     cells = of_cells.number_cells(rows, hierarchy.finer, hierarchy.region_of)
     if not cells.size:
         return rows.with_columns(level=pl.lit(MASKED, pl.Int8))
-    shown = _decide(cells, policy, earlier)
+    shown = _decide(cells, policy, earlier, among(cells, small))
     out = cells.rows.with_columns(
         level=pl.Series(shown.level, dtype=pl.Int8),
         quality=pl.Series(shown.quality),
@@ -179,8 +187,10 @@ def _without_hidden(rows: pl.DataFrame, policy: SmallCounts) -> pl.DataFrame:
     return rows.join(alone, on=list(KEY), how="anti")
 
 
-def _decide(cells: Cells, policy: SmallCounts, earlier: Sequence[Earlier]) -> _Shown:
-    """Choose what is shown of each cell."""
+def _decide(
+    cells: Cells, policy: SmallCounts, earlier: Sequence[Earlier], is_small: Bools
+) -> _Shown:
+    """Choose what is shown of each cell; `is_small`: of groups that do not say their size."""
     rows, k, first = cells.rows, policy.k, policy.first
     base = policy.base if policy.masking == ROUND else 1
     before = changes(cells, earlier, k, base)
@@ -192,7 +202,9 @@ def _decide(cells: Cells, policy: SmallCounts, earlier: Sequence[Earlier]) -> _S
         whole = whole.beside(of_cells.held_by_cohorts(cells, whole))
         return shown_cells(cells, whole, first, masked)
 
-    no_copies, no_genotypes = before.no_copies, before.no_copies | before.no_genotypes
+    people = _people(cells, policy, is_small)
+    no_copies = before.no_copies | ~people
+    no_genotypes = no_copies | before.no_genotypes
     by_copies = [of_cells.copies(rows, k), *before.copies]
     by_genotypes = [of_cells.genotypes(rows, k), *before.copies, *before.genotypes]
     copies = shown(*by_copies, masked=no_copies)
@@ -207,20 +219,20 @@ def _decide(cells: Cells, policy: SmallCounts, earlier: Sequence[Earlier]) -> _S
         n = int(cells.allele.max()) + 1
         may = (level == MASKED) | (level == GENOTYPES) & better
         quality = all_of(cells.allele, may, n)[cells.allele] & (level == GENOTYPES)
-    return _Shown(level, quality, _people(cells, policy) | (level > MASKED))
+    return _Shown(level, quality, people | (level > MASKED))
 
 
-def _people(cells: Cells, policy: SmallCounts) -> Bools:
-    """Tell of which cells it may be shown how many people they have.
+def _people(cells: Cells, policy: SmallCounts, is_small: Bools) -> Bools:
+    """Tell of which cells it may be shown how many people they have, and of which ploidy.
 
-    Sizes of cohorts and of strata of everybody are shown beside each other: cells in which
-    they cross are not known by these, as no one knows how large they can be.
+    `an` beside `n_samples` tells how many have one copy, so a cell whose people may not be
+    shown shows no copies either.
     """
-    nobody = np.zeros(cells.size, np.bool_)
     counts = of_cells.people(cells.rows, policy.k)
-    by_strata = shown_cells(cells, counts, STRATA, nobody)
-    by_cohorts = shown_cells(cells, counts, COHORTS, nobody)
-    out: Bools = np.where(cells.kind == COHORT, by_cohorts, by_strata)
+    found = shown_cells(cells, counts, policy.first, is_small)
+    whole = (cells.kind == ROOT) | (cells.kind == COHORT)
+    by_cohorts = shown_cells(cells, counts, COHORTS, is_small)
+    out: Bools = np.where(whole, by_cohorts, found)
     return out
 
 

@@ -13,8 +13,9 @@ docs/small-counts.md has the proof, `tests/unit/test_disclosure_search.py` tries
 worlds.
 
 Strata of everybody and cohorts are two ways to take the same people apart. Both at once let
-cells follow in which they cross, so one way is shown, and the other only if all is safe that
-it is made of (`first` of the policy).
+cells follow in which they cross, so one way is shown (`first` of the policy), and of the
+other what follows from it anyway: strata of everybody of which all cohorts are shown, cohorts
+that alone have rows of an allele.
 """
 
 from dataclasses import dataclass
@@ -144,7 +145,7 @@ def shown_cells(cells: Cells, counts: Counts, first: str, masked: Bools) -> Bool
     shown[root] = steps.own[root] & cohorts_are_safe[cells.allele[root]]
     shown = _below_shown(cells, shown)
     shown = _below_shown(cells, shown & _by_blocks(cells, steps, shown))
-    return shown & _one_way(cells, steps, shown, first, n_alleles)
+    return _one_way(cells, steps, shown, first, n_alleles) & ~masked
 
 
 def _below_shown(cells: Cells, shown: Bools) -> Bools:
@@ -168,15 +169,40 @@ def _by_blocks(cells: Cells, steps: _Steps, shown: Bools) -> Bools:
 
 
 def _one_way(cells: Cells, steps: _Steps, shown: Bools, first: str, n_alleles: int) -> Bools:
-    """Choose strata of everybody or cohorts where not all of both may be shown."""
+    """Show strata of everybody or cohorts, and of the others what follows from these."""
     of_cohort = (cells.kind == COHORT) | (cells.kind == COHORT_STRATUM)
     of_all = cells.kind == STRATUM
+    if first != STRATA:
+        return np.where(of_all, _sums_of_shown(cells, shown), shown)
     whole = all_of(cells.allele[of_cohort], (shown & steps.own)[of_cohort], n_alleles)
-    if first == STRATA:
-        all_strata = all_of(cells.allele[of_all], shown[of_all], n_alleles)
-        has_strata = np.bincount(cells.allele[of_all], minlength=n_alleles) > 0
-        may = ~has_strata | (whole & all_strata)
-        masked: Bools = of_cohort & ~may[cells.allele]
-    else:
-        masked = of_all & ~whole[cells.allele]
-    return ~masked
+    all_strata = all_of(cells.allele[of_all], shown[of_all], n_alleles)
+    has_strata = np.bincount(cells.allele[of_all], minlength=n_alleles) > 0
+    may = ~has_strata | (whole & all_strata)
+    out: Bools = shown & ~(of_cohort & ~may[cells.allele])
+    return out | _of_only_cohort(cells, shown, n_alleles)
+
+
+def _sums_of_shown(cells: Cells, shown: Bools) -> Bools:
+    """Tell of strata of everybody whether those of all cohorts that have rows are shown.
+
+    Who has no row carries nothing: the stratum is the sum of numbers that are shown.
+    """
+    parts = cells.kind == COHORT_STRATUM
+    size = int(cells.group.max()) + 1
+    has = np.bincount(cells.group[parts], minlength=size) > 0
+    out: Bools = (has & all_of(cells.group[parts], shown[parts], size))[cells.group]
+    return out
+
+
+def _of_only_cohort(cells: Cells, shown: Bools, n_alleles: int) -> Bools:
+    """Tell which cells are of the one cohort that has rows, and have a total that is shown.
+
+    Who has no row carries nothing, so what is counted in it follows from the total.
+    """
+    of_cohort = (cells.kind == COHORT) | (cells.kind == COHORT_STRATUM)
+    only = np.bincount(cells.allele[cells.kind == COHORT], minlength=n_alleles) == 1
+    size = int(cells.group.max()) + 1
+    total = np.zeros(size, np.bool_)
+    total[cells.group[~of_cohort]] = shown[~of_cohort]
+    out: Bools = of_cohort & only[cells.allele] & total[cells.group]
+    return out

@@ -57,7 +57,7 @@ def choose_cohorts(
     role: str,
     ledger: Ledger,
     on: date,
-    k: int,
+    least: int,
     leave_out: Iterable[str] = (),
 ) -> Choice:
     """Choose the cohorts that a role may see, by the ledger alone.
@@ -68,8 +68,8 @@ def choose_cohorts(
         Cohorts of the release that is shown, with their people.
     on
         The day for which is asked.
-    k
-        Least number of people that is shown.
+    least
+        Least number of people of a cohort that is shown.
     leave_out
         Names that are not to be in it.
 
@@ -91,8 +91,8 @@ def choose_cohorts(
             out[name] = LEFT_OUT, {}
         elif (why := _why_not(records.get(name), role, on)) is not None:
             out[name] = why
-        elif n < k:
-            out[name] = TOO_FEW, {"n": n, "k": k}
+        elif n < least:
+            out[name] = TOO_FEW, {"n": n, "k": least}
     return Choice(tuple(sorted(sizes.keys() - out.keys())), out)
 
 

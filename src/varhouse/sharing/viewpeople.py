@@ -199,6 +199,11 @@ def changed_people(now: pl.DataFrame, then: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def group_sizes(people: pl.DataFrame) -> pl.DataFrame:
+    """Count the people of each group of a cohort: cohort, stratum_by, stratum, people."""
+    return people.group_by("cohort", "stratum_by", "stratum").agg(people=pl.len())
+
+
 def with_level(
     people: pl.DataFrame, column: str, level: str, above: Mapping[str, str]
 ) -> pl.DataFrame:

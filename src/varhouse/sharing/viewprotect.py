@@ -70,10 +70,14 @@ class Protection:
         return digest_json([self.policy.as_dict(), levels])
 
     def rows(
-        self, own: pl.DataFrame, totals: pl.DataFrame, earlier: Sequence[Earlier]
+        self,
+        own: pl.DataFrame,
+        totals: pl.DataFrame,
+        earlier: Sequence[Earlier],
+        sizes: pl.DataFrame,
     ) -> Protected:
-        """Give what may be shown of rows of frequencies and totals."""
-        return protect_tables(own, totals, self.policy, self.levels, earlier)
+        """Give what may be shown of rows of counts; `sizes`: people of all groups."""
+        return protect_tables(own, totals, self.policy, self.levels, earlier, sizes)
 
 
 def protection_of(store: Store, ledger: Ledger, role: str) -> Protection:

@@ -49,6 +49,7 @@ from varhouse.sharing.viewpeople import (
     changed_people,
     counts_of_people,
     gone_from,
+    group_sizes,
     people_of,
     too_few,
     with_level,
@@ -89,7 +90,7 @@ from varhouse.tables.shards import Shard, write_shard
 
 log = logging.getLogger("varhouse.sharing")
 
-_VERSION = 1
+_VERSION = 2
 """Raised when a view of the same rows would be made otherwise."""
 
 
@@ -210,7 +211,7 @@ class _Making:
     def _choose(self) -> tuple[Choice, Decision | None]:
         rows = self.store.scan("cohorts").select("cohort", "n_samples").collect().rows()
         choice = choose_cohorts(
-            dict(rows), self.role, self.ledger, self.on, self.protection.k,
+            dict(rows), self.role, self.ledger, self.on, self.protection.policy.fewest,
             self.wanted.leave_out,
         )  # fmt: skip
         recipient = RECIPIENTS[self.role]
@@ -397,6 +398,7 @@ class _Making:
         """Write all tables; give the shards, and the partitions that stay as they are."""
         origin = Origin(self.store, self.cohorts, self.withheld, partial(_shown, self.role))
         earlier = self._shown_before
+        protect = partial(self.protection.rows, sizes=group_sizes(self.people))
         before = self._before(view)
         shards: list[Shard] = []
         untouched: list[str] = []
@@ -409,7 +411,7 @@ class _Making:
                 made = Made([], known["alleles"], known["rows"])
             else:
                 folder = work / f"{i:05d}"
-                made = PartTables(origin, part, folder, self.protection.rows, earlier).make()
+                made = PartTables(origin, part, folder, protect, earlier).make()
                 shards += made.shards
             said = {"key": key, "alleles": made.alleles, "rows": made.rows}
             self.account.parts[part] = said
@@ -455,10 +457,11 @@ class _Making:
                 ATTACKED_FIX.say(role=self.role),
             )
 
-    @property
+    @cached_property
     def _decides(self) -> list[Any]:
         """What decides the rows of every partition beside its own files."""
-        return [_VERSION, self.role, sorted(self.withheld), self.protection.digest]
+        sizes = group_sizes(self.people).sort(pl.all()).rows()
+        return [_VERSION, self.role, sorted(self.withheld), self.protection.digest, sizes]
 
     def _before(self, view: Store | None) -> Mapping[str, Any]:
         """Give what the newest release of the view is made of, by partition."""
