@@ -379,6 +379,10 @@ def without_one_way(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(tree, "_one_way", lambda cells, *_: np.ones(cells.size, np.bool_))
 
 
+def with_strata_beside_cohorts(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(tree, "_sums_of_shown", lambda cells, shown: shown)
+
+
 def with_fewer_copies(patch: pytest.MonkeyPatch) -> None:
     copies = of_cells.copies
 
@@ -414,6 +418,7 @@ def with_most_genotypes(patch: pytest.MonkeyPatch) -> None:
         (without_presence, FOUR_COHORTS, "strata"),
         (without_held, {"A": {"f": 4, "m": 3}, "B": {"f": 3, "m": 3}}, "strata"),
         (without_one_way, GRID, "strata"),
+        (with_strata_beside_cohorts, GRID, "cohorts"),
         (with_fewer_copies, TWO_COHORTS, "strata"),
         (with_genotypes_by_row, TWO_COHORTS, "strata"),
         (with_most_genotypes, {"A": {"all": 6}, "B": {"all": 5}, "C": {"all": 4}}, "strata"),
