@@ -567,3 +567,18 @@ def test_the_template_explains_every_key(tmp_path: Path) -> None:
     assert wanted <= known
     assert known - wanted == {f"catalogue.{k}" for k in KEYS["catalogue"]}
     assert "telephone:  # Telephone number; required by gvm" in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [("zh", "中有 1 处错误"), ("en", "1 mistake(s) in ")]
+)
+def test_mistakes_are_told_in_the_language_of_the_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, said: str
+) -> None:
+    monkeypatch.setenv("VARHOUSE_LANGUAGE", code)
+    file = tmp_path / "details.yaml"
+    file.write_text("nothing: {asks: for this}\n")
+    with pytest.raises(ConfigError) as caught:
+        read_details(file)
+    assert said in str(caught.value)
+    assert str(file) in str(caught.value)

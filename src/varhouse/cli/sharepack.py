@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from varhouse.errors import StoreError, UsageError, VarhouseError
+from varhouse.language import Text
 
 if TYPE_CHECKING:
     from varhouse.sharing.gate import Decision
@@ -36,6 +37,11 @@ _EXIT = """\
 exit codes: 0 the pack is there; 1 the gate says no, or the store is damaged; 2 a mistake on
 the command line: nothing is written then
 """
+
+DONE = Text(
+    "{files} file(s), {people:,} people, line {n} of the audit log -> {out}",
+    "{files} 个文件,{people:,} 人,审计日志第 {n} 条 -> {out}",
+)
 
 FORMS = ("vcf.gz", "bcf")
 """What calls are written as."""
@@ -111,9 +117,9 @@ def run(args: argparse.Namespace) -> int:
     )
     files = made.manifest["files"]
     log.info(
-        "%d file(s), %s people, line %d of the audit log -> %s",
-        len(files), f"{decision.now.total:,}", made.event, args.output,
-    )  # fmt: skip
+        "%s",
+        DONE.say(files=len(files), people=decision.now.total, n=made.event, out=args.output),
+    )
     return 0
 
 

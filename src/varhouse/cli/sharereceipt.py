@@ -19,6 +19,12 @@ log says, and what came of it. For whoever keeps the store. Nothing is written.
 Decision support, not legal advice.
 """
 
+NOTHING = Text(
+    "line {n} of the audit log is of nothing that left", "审计日志第 {n} 条不是对外提供的记录"
+)
+NOTHING_FIX = Text(
+    "varhouse share receipt {store} lists what left", "用 varhouse share receipt {store} 列出"
+)
 LINE = Text(
     "{n:>6}  {time}  {by}  {content} data of {people:,} people to {recipient}: {what}{state}",
     "{n:>6}  {time}  {by}  向 {recipient} 提供 {people:,} 人的 {content} 数据: {what}{state}",
@@ -63,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     if args.n is not None:
         shares = [x for x in shares if x.n == args.n]
         if not shares:
-            raise UsageError(f"line {args.n} of the audit log is of nothing that left")
+            raise UsageError(NOTHING.say(n=args.n), NOTHING_FIX.say(store=args.store))
     for link in shares:
         end = ends.get(link.n)
         if args.json:

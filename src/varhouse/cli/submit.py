@@ -77,9 +77,10 @@ def _run_template(args: argparse.Namespace) -> int:
     from varhouse.errors import UsageError
     from varhouse.files import write_text
     from varhouse.submission.template import template
+    from varhouse.submission.texts import DONE
 
     if args.file.exists():
-        raise UsageError(f"{args.file}: is there already", "give another name")
+        raise UsageError(DONE["there"].say(file=args.file))
     write_text(args.file, template())
     log.info("-> %s", args.file)
     return 0
@@ -132,6 +133,7 @@ def _run_archive(args: argparse.Namespace) -> int:
     from varhouse.cli.export import _read_names
     from varhouse.sharing.request import parse_content
     from varhouse.submission.packs import Order, make_pack
+    from varhouse.submission.texts import DONE
 
     names = _read_names(args.samples)
     made = make_pack(
@@ -151,10 +153,11 @@ def _run_archive(args: argparse.Namespace) -> int:
         )
     )
     for uri in made.absent:
-        log.warning("%s is not beside %s: not asked", uri, args.schema)
+        log.warning("%s", DONE["absent"].say(uri=uri, schema=args.schema))
     for note in made.notes:
         log.warning("%s", note)
-    log.info("%d records, %d people -> %s", made.records, made.people, args.output)
+    told = DONE["pack"].say(records=made.records, people=made.people, out=args.output)
+    log.info("%s", told)
     return 0
 
 
@@ -185,6 +188,7 @@ def _run_survey(args: argparse.Namespace) -> int:
     from varhouse.governance.ledger import today
     from varhouse.submission.folder import check_free
     from varhouse.submission.survey import NATIONAL, make_return, write_return
+    from varhouse.submission.texts import DONE
 
     check_free(args.output)
     found = make_return(args.store, args.on or today(), args.round)
@@ -192,7 +196,10 @@ def _run_survey(args: argparse.Namespace) -> int:
         log.warning("%s", note)
     write_return(found, args.output, args.store)
     nation = found.rows[NATIONAL]
-    log.info("%d people, %d cohorts -> %s", nation["people"], nation["cohorts"], args.output)
+    told = DONE["survey"].say(
+        people=nation["people"], cohorts=nation["cohorts"], out=args.output
+    )
+    log.info("%s", told)
     return 0
 
 

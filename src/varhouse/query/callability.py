@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from varhouse.errors import AccessError, UsageError
+from varhouse.language import Text
 from varhouse.query.callablerows import COUNTS, ROWS_AT_ONCE, STRATUM
 from varhouse.query.cohortbases import Bases, CohortBases, count_bases
 from varhouse.query.cohortstrata import SCHEMA as STRATA
@@ -29,6 +30,14 @@ from varhouse.tables.statistics import (
     FREQUENCIES,
     statistics_of,
     unknown_of,
+)
+
+NO_BASES = Text(
+    "the view of {role} tells of no single bases", "角色 {role} 的视图不含单个碱基位置的信息"
+)
+NO_BASES_FIX = Text(
+    "ask for alleles: an and n_samples say it at their sites",
+    "请查询等位基因: 其位点的 an 和 n_samples 给出检测情况",
 )
 
 TOTAL = "all"
@@ -98,10 +107,7 @@ class Callability:
         if people is not None and stratum_by is not None:
             raise UsageError("people are one group, no kind of stratum", "leave out one")
         if store.made_for is not None:
-            raise AccessError(
-                f"the view of {store.made_for} tells of no single bases",
-                "ask for alleles: an and n_samples say it at their sites",
-            )
+            raise AccessError(NO_BASES.say(role=store.made_for), NO_BASES_FIX.say())
         self._store = store
         known = read_strata(store) if people is None else self._open_people(people)
         self._check_chosen(cohorts, known)

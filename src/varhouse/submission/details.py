@@ -9,7 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from varhouse.errors import ConfigError, nearest
+from varhouse.errors import nearest
+from varhouse.submission.mistakes import MistakesError
 from varhouse.submission.texts import CHECK
 from varhouse.yamltext import read_yaml
 
@@ -38,7 +39,7 @@ def read_details(path: Path | None) -> dict[str, dict[str, Any]]:
     ------
     InputError
         If it is no YAML.
-    ConfigError
+    MistakesError
         If it has keys that nothing asks for, or values of another kind: all of them.
     """
     if path is None:
@@ -49,7 +50,7 @@ def read_details(path: Path | None) -> dict[str, dict[str, Any]]:
     problems: list[str] = []
     out: dict[str, dict[str, Any]] = {}
     if not isinstance(said, dict):
-        raise ConfigError([CHECK["no_mapping"].say(key="-")], str(path))
+        raise MistakesError([CHECK["no_mapping"].say(key="-")], path)
     for part, values in said.items():
         if part not in KEYS:
             problems.append(CHECK["key"].say(key=part, near=nearest(str(part), KEYS)))
@@ -67,7 +68,7 @@ def read_details(path: Path | None) -> dict[str, dict[str, Any]]:
             elif value is not None:
                 out[part][key] = _take(f"{part}.{key}", key, value, problems)
     if problems:
-        raise ConfigError(problems, str(path))
+        raise MistakesError(problems, path)
     return out
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from varhouse.errors import ConfigError
+from varhouse.submission.mistakes import MistakesError
 from varhouse.submission.pedfile import plain
 from varhouse.submission.texts import DISEASE
 from varhouse.yamltext import read_yaml
@@ -66,12 +66,14 @@ class Book:
 
         Raises
         ------
-        ConfigError
+        MistakesError
             If none does, or several do.
         """
         found = [d for d in self.definitions if d.holds(day)]
         if len(found) != 1:
-            raise ConfigError([DISEASE["no_definition"].say(day=day, n=len(found))])
+            raise MistakesError(
+                [DISEASE["no_definition"].say(day=day, n=len(found))], Path("pedigrees.yaml")
+            )
         return found[0]
 
 
@@ -85,7 +87,7 @@ def read_book(path: Path | None = None) -> Book:
 
     Raises
     ------
-    ConfigError
+    MistakesError
         If the file does not have that form: all mistakes.
     """
     path = path or shipped()
@@ -110,7 +112,7 @@ def read_book(path: Path | None = None) -> Book:
     if not definitions and not problems:
         problems.append(DISEASE["bad"].say(file=path.name, what="definitions", n=1, why="-"))
     if problems:
-        raise ConfigError(problems, str(path))
+        raise MistakesError(problems, path)
     return Book(tuple(definitions), tuple(common))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import varhouse
-from varhouse.errors import ConfigError, StoreError, UsageError, nearest
+from varhouse.errors import StoreError, UsageError, nearest
 from varhouse.files import whole_folder
 from varhouse.governance.ledger import Ledger, today
 from varhouse.governed import PUBLIC, is_governed
@@ -37,6 +37,7 @@ from varhouse.submission.folder import (
     write_tsv,
     write_workbook,
 )
+from varhouse.submission.mistakes import MistakesError
 from varhouse.submission.modules import MODULES
 from varhouse.submission.packvcf import (
     index_of,
@@ -97,7 +98,7 @@ def make_pack(order: Order) -> Made:
 
     Raises
     ------
-    ConfigError
+    MistakesError
         If anything that the archive asks is missing or does not fit: all of it.
     AccessError
         If the egress gate does not let it out.
@@ -182,7 +183,7 @@ def _foresee(order: Order, facts: Facts, on: date) -> None:
 def _refuse(problems: Sequence[str], order: Order) -> None:
     if problems:
         where = CHECK["where"].say(target=order.target, cohort=order.cohort)
-        raise ConfigError(list(dict.fromkeys(problems)), where)
+        raise MistakesError(list(dict.fromkeys(problems)), where)
 
 
 def _fill(folder: Path, order: Order, store: Store, facts: Facts, on: date) -> Made:
@@ -193,7 +194,7 @@ def _fill(folder: Path, order: Order, store: Store, facts: Facts, on: date) -> M
     else:
         told = write_aggregate(store, order.cohort, facts.reference, vcf)
     if not told.records:
-        raise ConfigError([CHECK["no_rows"].say(cohort=order.cohort)], str(order.store))
+        raise MistakesError([CHECK["no_rows"].say(cohort=order.cohort)], order.store)
     index = index_of(vcf)
     kinds = {vcf: "vcf", index: "tabix" if index.suffix == ".tbi" else "csi"}
     files = [{"name": p.name, "type": k, "md5": sums_of(p)[0]} for p, k in kinds.items()]

@@ -20,9 +20,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from varhouse.errors import ConfigError, InputError
+from varhouse.errors import InputError
 from varhouse.sheetcolumns import SheetKind
 from varhouse.sheettable import read_sheet
+from varhouse.submission.mistakes import MistakesError
 from varhouse.submission.texts import PED, Said
 from varhouse.textfile import decode_any, read_small
 from varhouse.workbook import is_archive
@@ -33,7 +34,7 @@ Bits = npt.NDArray[np.bool_]
 MALE, FEMALE, UNKNOWN = 1, 2, 0
 MOST_BYTES = 256 << 20
 _SHOWN = 20
-"""Mistakes of one kind that are named."""
+"""MistakesError of one kind that are named."""
 
 _ID = ("编号", "id", "号")
 SHEET = SheetKind(
@@ -119,7 +120,7 @@ def read_pedigrees(paths: Sequence[Path], *, across: bool = False) -> People:
     ------
     InputError
         If a file cannot be read at all.
-    ConfigError
+    MistakesError
         If rows are wrong: all that is wrong with them.
     """
     said = Said()
@@ -128,7 +129,7 @@ def read_pedigrees(paths: Sequence[Path], *, across: bool = False) -> People:
     if not rows.height and not said.problems:
         raise InputError(PED["empty"].say(files=", ".join(map(str, paths))))
     if not rows.height:
-        raise ConfigError(said.problems, PED["where"].say())
+        raise MistakesError(said.problems, PED["where"].say())
     rows = _decode(rows, said)
     key = pl.col("person")
     if not across:
@@ -139,7 +140,7 @@ def read_pedigrees(paths: Sequence[Path], *, across: bool = False) -> People:
     rows = rows.with_columns(key.alias("key"))
     found = _people(rows, said, across=across)
     if said.problems:
-        raise ConfigError(said.problems, PED["where"].say())
+        raise MistakesError(said.problems, PED["where"].say())
     return found
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from varhouse.errors import ConfigError
 from varhouse.files import whole_folder
 from varhouse.governance.model import CohortRecord, PaperKind, Tier
 from varhouse.language import CHINESE, ENGLISH
@@ -36,6 +35,7 @@ from varhouse.submission.folder import (
     write_tsv,
     write_workbook,
 )
+from varhouse.submission.mistakes import MistakesError
 from varhouse.submission.pedfile import People, read_pedigrees
 from varhouse.submission.texts import ADVICE, DECLARATION, HEAD, PED, REASON, VERDICT
 
@@ -119,18 +119,18 @@ def find_families(
 
     Raises
     ------
-    ConfigError
+    MistakesError
         If anything is wrong with the rows: all of it.
     """
     definition = book.on(on)
     people = read_pedigrees(paths, across=across)
     if circle := find_circle(people):
         names = " -> ".join(people.name[i] for i in [*circle, circle[0]][:12])
-        raise ConfigError([PED["circle"].say(names=names)], PED["where"].say())
+        raise MistakesError([PED["circle"].say(names=names)], PED["where"].say())
     illness = _with_defaults(people.illness, disease, icd10, omim)
     bad = sorted({c for c in illness["icd10"].to_list() if c and not is_code(c)})
     if bad:
-        raise ConfigError([PED["icd"].say(code=c) for c in bad[:20]], PED["where"].say())
+        raise MistakesError([PED["icd"].say(code=c) for c in bad[:20]], PED["where"].say())
     part = connected_parts(people)
     illness = group_diseases(_fill_unnamed(illness, part), book.common)
     pairs = illness.unique(["person", "number"], maintain_order=True)

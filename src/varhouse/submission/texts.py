@@ -20,7 +20,7 @@ ADVICE = Text(
 )
 
 PED: dict[str, Text] = {
-    "where": Text("in the pedigrees", "家系文件有误"),
+    "where": Text("in the pedigrees", "家系文件中"),
     "empty": Text("{files}: nobody is in it", "{files}: 文件中没有任何个体"),
     "encoding": Text(
         "{file}: not UTF-8, read as {encoding}", "{file}: 不是 UTF-8,按 {encoding} 读取"
@@ -207,7 +207,7 @@ CHECK: dict[str, Text] = {
     "date": Text(
         "{key}: {value!r} is no date (YYYY-MM-DD)", "{key}: {value!r} 不是日期(年-月-日)"
     ),
-    "where": Text("in the pack {target} of {cohort}", "队列 {cohort} 的 {target} 提交包"),
+    "where": Text("in the pack {target} of {cohort}", "队列 {cohort} 的 {target} 提交包中"),
     "names": Text(
         "samples of the pack are not those of the VCF, letter by letter: {names}",
         "提交包的样本名与 VCF 不一致(区分大小写): {names}",
@@ -352,3 +352,24 @@ TEMPLATE: dict[str, Text] = {
     "required": Text("required by {targets}", "{targets} 必填"),
     "else": Text("else from {sources}", "否则取自{sources}"),
 }
+
+MISTAKES = Text("{n} mistake(s) {where}\n{lines}", "{where}有 {n} 处错误\n{lines}")
+IN_FILE = Text("in {file}", "{file} 中")
+
+DONE: dict[str, Text] = {
+    "pack": Text(
+        "{records:,} records, {people:,} people -> {out}",
+        "{records:,} 条记录,{people:,} 人 -> {out}",
+    ),
+    "survey": Text(
+        "{people:,} people, {cohorts:,} cohorts -> {out}",
+        "{people:,} 人,{cohorts:,} 个队列 -> {out}",
+    ),
+    "absent": Text(
+        "{uri} is not beside {schema}: not asked", "{schema} 旁没有 {uri}: 未按其检查"
+    ),
+    "there": Text(
+        "{file}: is there already; fix: give another name", "{file}: 已存在;请换一个名称"
+    ),
+}
+"""What commands say when they are done."""
