@@ -38,6 +38,11 @@ def audit_file(store: Path) -> Path:
     return private_folder(store) / AUDIT
 
 
+def mark_file(store: Path) -> Path:
+    """Give the file that says how far ledger and audit log had come (`governance.mark`)."""
+    return store / "_store" / "governed.json"
+
+
 def view_folder(store: Path, role: str) -> Path:
     """Give the folder of the store that a role reads in place of a governed one."""
     return store / VIEWS / role
@@ -46,10 +51,15 @@ def view_folder(store: Path, role: str) -> Path:
 def is_governed(store: Path) -> bool:
     """Tell whether a store has a ledger, or had one: who takes it away opens nothing.
 
-    The audit log knows of each entry; who may not look for it learns just that there is one.
+    The audit log knows of each entry, and so does the mark, which lies elsewhere; who may not
+    look for them learns just that there is one.
     """
     try:
-        return ledger_file(store).is_file() or audit_file(store).exists()
+        return (
+            ledger_file(store).is_file()
+            or mark_file(store).exists()
+            or audit_file(store).exists()
+        )
     except PermissionError:
         return True
 

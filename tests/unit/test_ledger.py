@@ -16,7 +16,7 @@ from varhouse.governance.chain import FIRST, Chain, digest_of
 from varhouse.governance.ledger import Entry, Ledger
 from varhouse.governance.ledgerverify import verify
 from varhouse.governance.model import Assay, PaperKind, RecipientKind, Tier
-from varhouse.governed import audit_file, is_governed, ledger_file
+from varhouse.governed import audit_file, is_governed, ledger_file, mark_file
 
 
 def test_a_store_without_entries_is_not_governed(tmp_path: Path) -> None:
@@ -234,8 +234,8 @@ def test_a_ledger_that_was_cut_off_decides_nothing(tmp_path: Path) -> None:
 def test_both_made_anew_show_against_a_head_that_was_noted(tmp_path: Path) -> None:
     ledger = filled_ledger(tmp_path)
     head = ledger.head
-    ledger_file(tmp_path).unlink()
-    audit_file(tmp_path).unlink()
+    for file in (ledger_file, audit_file, mark_file):
+        file(tmp_path).unlink()
     filled_ledger(tmp_path, title="another")
     assert verify(tmp_path).problems == []
     found = verify(tmp_path, [("a receipt", *head)])
@@ -315,10 +315,11 @@ def test_two_writers_wait_for_one_another_and_see_what_the_other_did(tmp_path: P
 
 def test_entries_that_belong_together_count_together(tmp_path: Path) -> None:
     ledger = filled_ledger(tmp_path)
-    log = audit_file(tmp_path).read_bytes()
+    before = {f: f.read_bytes() for f in (audit_file(tmp_path), mark_file(tmp_path))}
     ledger.add_all([Entry("cohort", f"c{i}") for i in range(5)])
     whole = ledger_file(tmp_path).read_bytes()
-    audit_file(tmp_path).write_bytes(log)
+    for file, text in before.items():
+        file.write_bytes(text)
     ends = [i + 1 for i, b in enumerate(whole) if b == 10]
     # Killed while it wrote: some whole lines, and a piece.
     for cut in (ends[2], ends[3], ends[5] + 7, len(whole) - 1):

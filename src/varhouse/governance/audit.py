@@ -16,6 +16,7 @@ from typing import Any
 from varhouse.errors import StoreError
 from varhouse.governance.chain import FIRST, Chain, Link, refusals
 from varhouse.governance.ledgerjson import as_json
+from varhouse.governance.mark import Head, Mark, read_mark, write_mark
 from varhouse.governance.personkey import PersonKey
 from varhouse.governed import audit_file, ledger_file, private_folder
 from varhouse.language import Text
@@ -28,6 +29,11 @@ _HEAD = "ledger"
 _CUT = Text(
     "{file}: has {n} events, and the ledger knows of {known}: it was cut off or taken away",
     "{file}: 只有 {n} 条,而台账所知为 {known} 条: 日志被截短或移走",
+)
+_ANOTHER = Text(
+    "{file}: event {n} is not the one that the store knows: the log was cut off or made anew, "
+    "or it is an older copy, or another store's",
+    "{file}: 第 {n} 条与数据库所记不符: 日志被截短或重建,或为旧副本,或属于其他数据库",
 )
 _RESTORE = Text("restore it from a backup", "请从备份恢复")
 
@@ -83,14 +89,20 @@ class Audit:
                 head = (facts["n"], facts["digest"])
                 if (late := facts["first"] - 1 - known) > 0:
                     facts = {**facts, "first": known + 1, "late": late}
-                return writer.append([_body(event, facts, head)])[0]
+                return self._written(writer.append([_body(event, facts, head)]), head)
             head = (entry.n, entry.digest) if entry else (0, FIRST)
             bodies = [_body(event, facts, head)]
             if head[0] > known:
                 seen = {"first": known + 1, "n": head[0], "digest": head[1]}
                 late = head[0] - known
                 bodies.insert(0, _body(LEDGER_EVENT, {**seen, "late": late}, head))
-            return writer.append(bodies)[-1]
+            return self._written(writer.append(bodies), head)
+
+    def _written(self, links: list[Link], ledger: Head) -> Link:
+        """Mark how far log and ledger are now; the log is held."""
+        last = links[-1]
+        write_mark(self.store, ledger, (last.n, last.digest))
+        return last
 
     def check(self) -> Link | None:
         """Check that log and key are there, as the ledger's last entry knows them.
@@ -102,11 +114,16 @@ class Audit:
         Link, optional
             The ledger's last entry.
         """
+        mark = read_mark(self.store) or Mark()
         entry = Chain(ledger_file(self.store)).last()
-        n = self.head()[0]
-        known = entry.body.get("audit") if entry else None
-        if isinstance(known, dict) and known.get("n", 0) > n:
-            said = _CUT.say(file=self.chain.file, n=n, known=known["n"])
+        n, digest = self.head()
+        noted = entry.body.get("audit") if entry else None
+        known = noted.get("n", 0) if isinstance(noted, dict) else 0
+        if known > n:
+            said = _CUT.say(file=self.chain.file, n=n, known=known)
+            raise StoreError(said, _RESTORE.say())
+        if mark.audit[0] > n or (mark.audit[0] == n > 0 and mark.audit[1] != digest):
+            said = _ANOTHER.say(file=self.chain.file, n=mark.audit[0])
             raise StoreError(said, _RESTORE.say())
         _ = self.key  # A log without its key is one whose key was lost.
         return entry

@@ -32,6 +32,7 @@ from varhouse.governance.ledgerstate import (
     recipients_of,
     sum_up,
 )
+from varhouse.governance.mark import read_mark
 from varhouse.governance.model import CohortRecord, Grant, Paper, Recipient
 from varhouse.governed import is_governed, ledger_file
 from varhouse.language import Text
@@ -264,7 +265,7 @@ def _check_not_taken_away(store: Path) -> None:
     if file.is_file() or not is_governed(store):
         return
     try:
-        if not Audit(store).head()[0]:
+        if read_mark(store) is None and not Audit(store).head()[0]:
             return
     except AccessError:
         pass
@@ -275,12 +276,17 @@ def _check_not_taken_away(store: Path) -> None:
 
 
 def _known_to_audit(store: Path) -> list[tuple[int, str]]:
-    """Give the head that the last event of the audit log names, to who may read it."""
+    """Give the heads that the mark and the last event of the audit log name.
+
+    Who may not read the log does without.
+    """
+    mark = read_mark(store)
+    marked = [mark.ledger] if mark is not None else []
     try:
         head = Audit(store).ledger_head()
     except AccessError:
-        return []
-    return [head] if head[0] else []
+        return marked
+    return [*marked, head] if head[0] else marked
 
 
 def today() -> date:

@@ -10,7 +10,8 @@ from varhouse.errors import StoreError
 from varhouse.files import read_json
 from varhouse.governance.audit import Audit
 from varhouse.governance.ledger import Ledger
-from varhouse.governed import ROLES, private_folder, view_folder
+from varhouse.governance.mark import read_mark
+from varhouse.governed import ROLES, mark_file, private_folder, view_folder
 from varhouse.sharing.auditevents import Asked, Passed, choose, read_passed
 from varhouse.sharing.audittexts import PROBLEMS
 from varhouse.sharing.given import READ, Meter
@@ -168,6 +169,8 @@ def verify(
     audit = _links(lambda: Audit(store).events(), problems)
     kept.append(("audit.jsonl", tuple(_known_heads(audit, "ledger")), ()))
     kept.append(("ledger.jsonl", (), tuple(_known_heads(ledger, "audit"))))
+    if (mark := read_mark(store)) is not None:
+        kept.append((mark_file(store).name, (mark.ledger,), (mark.audit,)))
     anchors = 0
     for where, of_ledger, of_audit in kept:
         for name, links, heads in (("ledger", ledger, of_ledger), ("audit", audit, of_audit)):

@@ -28,6 +28,7 @@ from varhouse.errors import StoreError
 from varhouse.files import new_file
 from varhouse.governance.audit import Audit
 from varhouse.governance.chain import Link, refusals
+from varhouse.governance.mark import Mark, read_mark
 from varhouse.governance.personkey import make_private_folder
 from varhouse.governed import audit_file, private_folder
 from varhouse.sharing.request import Content
@@ -87,7 +88,8 @@ class Meter:
         """
         if not audit_file(self.store).exists() and not private_folder(self.store).exists():
             return ()
-        events = Audit(self.store).events()
+        mark = read_mark(self.store) or Mark()
+        events = Audit(self.store).events([mark.audit])
         failed = {x.body.get("of") for x in events if x.body.get("event") == FAILED}
         return tuple(
             _giving(x) for x in events if x.body.get("event") == SHARE and x.n not in failed

@@ -9,6 +9,7 @@ A store is a directory::
     _store/files/<ingest>.json  rows, digest and statistics of the files of an ingest
     _store/errata/00000001.json what was said of a release later: withdrawn, sealed
     _store/ledger/              who was withdrawn, as keyed hashes; open to the owner alone
+    _store/governed.json        how far ledger and audit log had come
     _store/governance/          ledger of permits (docs/ledger.md); its private/ is the owner's
     _store/receipts/N.json      what a withdrawal did, and where the people still are
     _store/tags/<name>          the release number a name stands for

@@ -27,7 +27,10 @@ from varhouse.tables.schema import TABLES
 
 log = logging.getLogger("varhouse.store")
 _TAGS = "_store/tags/"
-_GROWING = (_TAGS, "_store/errata/", "_store/store.json", "_store/retention.json")
+_GROWING = (
+    _TAGS, "_store/errata/", "_store/store.json", "_store/retention.json",
+    "_store/governed.json",
+)  # fmt: skip
 """What may change without a change of size; all else of `_store` is written once."""
 
 _GOVERNANCE = "_store/governance/"
