@@ -89,7 +89,11 @@ def add_parser(steps: Any) -> None:
         "--leave-out", action="append", default=[], metavar="C",
         help="do without this cohort; may be repeated",
     )  # fmt: skip
-    parser.add_argument("--on", metavar="DATE", help="as on another day: 2027-01-31")
+    parser.add_argument(
+        "--on",
+        metavar="DATE",
+        help="as on another day: 2027-01-31; to be made, it must pass today",
+    )
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
     parser.add_argument("--json", action="store_true", help="tell all of it as JSON")
     parser.add_argument(

@@ -4,6 +4,7 @@ import glob
 import hashlib
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,13 @@ def state_of(out: Path | None) -> list[tuple[str, int, int]]:
     """Give what tells whether an output, or a file that goes with it, was made anew."""
     if out is None:
         return []
+    if out.exists() and not (out.is_file() or out.is_dir()):
+        # A pipe or a device: what went there shows nowhere.
+        return [(out.name, 0, time.monotonic_ns())]
     family = out.parent.glob(f"{glob.escape(out.stem)}*") if out.parent.is_dir() else ()
-    return sorted((p.name, s.st_ino, s.st_mtime_ns) for p in family for s in [p.lstat()])
+    # Of its folder, too: a file that was begun beside it can be read while it is there.
+    places = [*family, *([out.parent] if out.parent.is_dir() else [])]
+    return sorted((p.name, s.st_ino, s.st_mtime_ns) for p in places for s in [p.lstat()])
 
 
 def file_digest(file: Path) -> str:

@@ -156,6 +156,10 @@ def _of_group(args: argparse.Namespace) -> Told:
     """Tell whom `frequencies STORE` and `annotate --store` count: any group may be of one."""
     if args.people is None and args.samples is None:
         return Told(AGGREGATE)
+    listed = args.samples
+    if listed is not None and Path(listed).exists() and not Path(listed).is_file():
+        # The gate and the command would read two lists out of one pipe.
+        raise UsageError(f"--samples {listed} is no file", "write the names into a file")
     return Told(INDIVIDUAL, people=args.people, listed=args.samples)
 
 

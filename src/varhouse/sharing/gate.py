@@ -10,11 +10,12 @@ allows: unknown cohorts and recipients, withdrawn, embargoed, beyond the tier.
 Decision support, not legal advice.
 """
 
+import logging
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
@@ -35,6 +36,7 @@ from varhouse.sharing.findings import Judged, from_rules, house_findings
 from varhouse.sharing.gatefacts import Gathered, facts_of, gather, papers_for
 from varhouse.sharing.gatetexts import (
     ANSWERS,
+    CLOCK,
     NO_RULES_FIX,
     PAPERS_MISSING,
     REFUSED,
@@ -44,6 +46,8 @@ from varhouse.sharing.gatetexts import (
 from varhouse.sharing.given import FAILED, SHARE, SHARED, Meter, one_at_a_time
 from varhouse.sharing.given import REFUSED as REFUSED_EVENT
 from varhouse.sharing.request import Answer, Content, Request
+
+log = logging.getLogger("varhouse.share")
 
 
 @dataclass(frozen=True)
@@ -58,12 +62,15 @@ class Decision:
         By which rules; None: the store has none.
     drafts
         Whether drafts were asked as if in force.
+    is_what_if
+        Whether another day or other rules were asked: nothing leaves by such an answer.
     """
 
     found: Gathered
     findings: tuple[Judged, ...]
     book: RuleBook | None
     drafts: bool = False
+    is_what_if: bool = False
 
     @property
     def request(self) -> Request:
@@ -170,7 +177,7 @@ def ask(
     Parameters
     ----------
     on
-        The day; None: today, UTC.
+        The day; None: today, UTC (`day_of`).
     book
         Other rules than those of the store: what if.
     drafts
@@ -183,7 +190,8 @@ def ask(
     UsageError
         If there is no such cohort or sample.
     """
-    day = on or today()
+    now = day_of(request.store)
+    day = on or now
     found = gather(request, day)
     own = book or rules_in_use(request.store)
     grants = Ledger.open(request.store).grants(day)
@@ -193,7 +201,20 @@ def ask(
         findings += _together(found, own, findings, drafts=drafts)
     findings += house_findings(found, grants, findings, has_rules=own is not None)
     ordered = sorted(dict.fromkeys(findings), key=lambda f: -f.effect.rank)
-    return Decision(found, tuple(ordered), own, drafts)
+    what_if = day != now or book is not None
+    return Decision(found, tuple(ordered), own, drafts, what_if)
+
+
+def day_of(store: Path) -> date:
+    """Give the day of today, UTC, or that of the last event where the clock says less.
+
+    Whoever sets a clock back does not bring a permit back that has run out.
+    """
+    day, last = today(), Audit(store).chain.last()
+    noted = datetime.fromisoformat(last.time).date() if last else day
+    if noted > day:
+        log.warning("%s", CLOCK.say(day=day, noted=noted))
+    return max(day, noted)
 
 
 def _by_cohort(found: Gathered, book: RuleBook, *, drafts: bool) -> list[Judged]:
@@ -278,7 +299,6 @@ class Passage:
 def way_out(
     request: Request,
     *,
-    on: date | None = None,
     decision: Decision | None = None,
     facts: dict[str, Any] | None = None,
 ) -> Iterator[Passage]:
@@ -289,10 +309,10 @@ def way_out(
 
     Parameters
     ----------
-    on
-        The day; None: today.
     decision
-        That of `ask`, where it was asked already.
+        That of `ask`, where it was asked already. It is asked again where anything was noted
+        since, or where it is not about today and the rules of the store: a what-if lets
+        nothing out.
     facts
         What else the audit log shall tell.
 
@@ -301,11 +321,12 @@ def way_out(
     AccessError
         If the gate does not let it pass; that is noted, and nothing else is done.
     """
-    told = decision or ask(request, on)
+    told = decision or ask(request)
     # Two who ask at once would each not see the other's people.
     with one_at_a_time(request.store):
-        if Audit(request.store).head() != told.found.audit_head:
-            told = ask(request, told.found.on, told.book, drafts=told.drafts)
+        is_old = Audit(request.store).head() != told.found.audit_head
+        if is_old or told.is_what_if or told.found.on < day_of(request.store):
+            told = ask(request, drafts=told.drafts)
         if not told.is_allowed:
             Audit(request.store).note(REFUSED_EVENT, **describe(told), **(facts or {}))
             raise told.refusal()
@@ -313,7 +334,9 @@ def way_out(
     try:
         yield passage
     except BaseException as error:
-        counts = passage.leaked()
+        # Who stopped it, or read and went away, may have what was there by then.
+        is_stopped = isinstance(error, BrokenPipeError) or not isinstance(error, Exception)
+        counts = passage.leaked() or is_stopped
         Audit(request.store).note(
             SHARED if counts else FAILED,
             of=passage.link.n, error=type(error).__name__, output=passage.output,

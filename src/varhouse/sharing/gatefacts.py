@@ -1,6 +1,7 @@
 """The facts of a request: who the people are, what the ledger knows of cohorts."""
 
 import secrets
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -85,7 +86,9 @@ def gather(request: Request, on: date) -> Gathered:
         If there is no such cohort or sample.
     """
     # Before what it tells is read: what is noted meanwhile is seen by who compares.
-    audit_head = Audit(request.store).head()
+    audit = Audit(request.store)
+    audit.check()
+    audit_head = audit.head()
     ledger = Ledger.open(request.store)
     known = ledger.cohorts(on)
     store = open_store(request.store, request.release)
@@ -226,18 +229,29 @@ def counted_together(
 def affiliates(recipient: Recipient, every: Any) -> frozenset[str]:
     """Name a recipient and those who are the same house.
 
-    Those with its unified social credit code, or with its key of Crypt4GH: a new name in the
-    ledger begins no new count.
+    Those with its unified social credit code, or with its key of Crypt4GH, or whose name has
+    the same letters and digits: a new name in the ledger begins no new count. So are those who
+    share a mark with one of these, and so on.
     """
-    own = _marks(recipient)
-    names = {r.name for r in every if own & _marks(r)}
-    return frozenset({recipient.name, *names})
+    names, marks = {recipient.name}, _marks(recipient)
+    rest = {r.name: _marks(r) for r in every}
+    while new := {name for name, own in rest.items() if name not in names and own & marks}:
+        names |= new
+        marks |= {mark for name in new for mark in rest[name]}
+    return frozenset(names)
 
 
 def _marks(recipient: Recipient) -> set[tuple[str, str]]:
-    marks = {"code": recipient.code, "key": recipient.crypt4gh_key}
-    found = {(n, "".join(v.split()).upper()) for n, v in marks.items() if v}
-    return found | {("name", recipient.name.casefold())}
+    code = unicodedata.normalize("NFKC", recipient.code)
+    marks = {"code": code.upper(), "key": recipient.crypt4gh_key}
+    found = {(n, "".join(v.split())) for n, v in marks.items() if v}
+    return found | {("name", _letters(recipient.name))}
+
+
+def _letters(name: str) -> str:
+    """Give the letters and digits of a name, whatever their case and width."""
+    text = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(c for c in text if c.isalnum()) or text
 
 
 def facts_of(found: Gathered, cohort: str, people: Count, us: int | None) -> dict[str, Any]:

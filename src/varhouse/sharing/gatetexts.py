@@ -175,6 +175,11 @@ HOUSE: dict[str, tuple[Text, Text]] = {
 }
 """Rules that the gate has of its own, whatever book a store has: title and text."""
 
+CLOCK = Text(
+    "the clock says {day}, and the audit log has an event of {noted}: that day is asked about;"
+    " set the clock right",
+    "系统时钟为 {day},而审计日志已有 {noted} 的记录: 按后者审查;请校准时钟",
+)
 REFUSED = Text(
     "{what}: the egress gate says: {answer}; rules: {rules}{papers}",
     "{what}: 出口审查结论: {answer}; 规则: {rules}{papers}",

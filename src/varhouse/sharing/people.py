@@ -1,8 +1,10 @@
 """Which persons data is about: one keyed hash a person, whatever cohorts call him.
 
-A person is told by the BioSample accession of the sample sheet, where it is there. Otherwise
-by the sample's name together with what he carries: how many copies of what kind of allele
-(`samples.PERSON_COUNTS`), and of somebody with few copies which alleles. So a cohort under
+A person is told by the BioSample accession of the sample sheet, where it is there and is that
+of one sample of the cohort alone: one that several have says nothing, whatever was meant (a
+study's, `unknown`, a copy error). Otherwise by the sample's name together with what he
+carries: how many copies of what kind of allele (`samples.PERSON_COUNTS`), and of somebody with
+few copies which alleles. So a cohort under
 another name, a part of it, or two cohorts that overlap have the same persons, while two people
 who are both called S1 are two. Who cannot be told so (no calls, or nothing but reference) is
 one person for each cohort. Where cohorts are linked in the ledger (`same_people_as`), one name
@@ -15,6 +17,7 @@ Two people count once only if accession, or name and all they carry, are equal.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +26,8 @@ import numpy as np
 import polars as pl
 
 from varhouse.errors import UsageError, nearest
+from varhouse.governance.codes import find_accession
+from varhouse.governance.fields import clean
 from varhouse.store.reader import Store
 from varhouse.tables.statistics import PERSON_COUNTS
 
@@ -105,9 +110,11 @@ def find_people(
     by_cohort = dict(own.rows())
     groups = _groups(links)
     carried = _carried(store, rows)
+    accessions = _accessions(rows["cohort"].to_list(), sheet)
     made: dict[str, list[Any]] = {"person": [], "assay": []}
-    for row, cells in zip(rows.iter_rows(named=True), sheet, strict=True):
-        identity = _identity(row, cells, groups, carried)
+    named = zip(rows.iter_rows(named=True), sheet, accessions, strict=True)
+    for row, cells, accession in named:
+        identity = _identity(row, accession, groups, carried)
         made["person"].append(hasher(identity)[:PERSON_BYTES])
         cohort = row["cohort"]
         said = cells.get("assay") or assays.get(cohort) or by_cohort.get(cohort)
@@ -126,16 +133,38 @@ def _sheet(text: str) -> dict[str, str]:
         return {}
 
 
+def _accessions(
+    cohorts: Sequence[str], sheet: Sequence[Mapping[str, str]]
+) -> list[str | None]:
+    """Give what tells each sample: its own accession, not one of a study or of several."""
+    said: list[str | None] = []
+    for cells in sheet:
+        words = (clean(cells[n]).upper() for n in ACCESSIONS if cells.get(n))
+        said.append(next((w for w in words if _is_of_a_sample(w)), None))
+    often = Counter(zip(cohorts, said, strict=True))
+    return [w if often[c, w] == 1 else None for c, w in zip(cohorts, said, strict=True)]
+
+
+def _is_of_a_sample(word: str) -> bool:
+    """Tell whether a word may be the accession of one sample.
+
+    It has a digit, and an archive that has words of its form calls a sample or a person so.
+    """
+    known = find_accession(word)
+    kinds = known["kind"].lower() if known else "sample"
+    is_one = "sample" in kinds or "individual" in kinds
+    return is_one and any(c.isdigit() for c in word)
+
+
 def _identity(
     row: Mapping[str, Any],
-    cells: Mapping[str, str],
+    accession: str | None,
     groups: Mapping[str, str],
     carried: Mapping[tuple[str, int], int],
 ) -> str:
     """Write what tells a person, see the page above."""
-    accession = next((cells[n] for n in ACCESSIONS if cells.get(n)), None)
-    if accession:
-        return f"accession\0{accession.upper()}"
+    if accession is not None:
+        return f"accession\0{accession}"
     cohort, sample = row["cohort"], row["sample"]
     if cohort in groups:
         return f"linked\0{groups[cohort]}\0{sample}"

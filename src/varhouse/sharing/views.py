@@ -111,7 +111,8 @@ class Wanted:
     leave_out
         Cohorts that are not shown.
     on
-        The day for which permits and embargoes are asked; None: today.
+        The day for which permits and embargoes are asked; None: today. What is made has to
+        pass the gate by those of today, too.
     dry_run
         Only say what would be done.
     wait
@@ -354,7 +355,7 @@ class _Making:
         decision = self.decision
         assert decision is not None
         facts = {"role": self.role, "view": self.account.ingest_id}
-        with way_out(decision.request, on=self.on, decision=decision, facts=facts) as passed:
+        with way_out(decision.request, decision=decision, facts=facts) as passed:
             yield passed
 
     def make(self) -> int:
