@@ -78,6 +78,12 @@ def test_nothing_small_follows_where_men_have_one_copy(strata: bool) -> None:
     assert search(sizes, SmallCounts(k=K), haploid="m", strata=strata) == {}
 
 
+@pytest.mark.parametrize("first", ["strata", "cohorts"])
+def test_a_cohort_without_strata_is_not_what_those_of_others_leave(first: str) -> None:
+    sizes: Sizes = {"A": {"f": 6, "m": 6}, "B": {"all": 6}}
+    assert search(sizes, SmallCounts(k=K, first=first), haploid="*") == {}
+
+
 @pytest.mark.parametrize("rare", ["hide", "show"])
 def test_that_an_allele_is_there_tells_no_number(rare: str) -> None:
     assert search(THREE_COHORTS, SmallCounts(k=K, rare_alleles=rare)) == {}

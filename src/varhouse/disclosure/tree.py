@@ -111,13 +111,15 @@ def _steps(cells: Cells, counts: Counts, masked: Bools) -> _Steps:
 def _rest_of_parent_is_safe(cells: Cells, counts: Counts, sums: Ints, at: Ints) -> Bools:
     """Tell of families whether who is of their parent and of none of their cells is no few.
 
-    Of those who carry the allele: `sums` are those of the families, `at` a cell of each.
+    Strata leave cohorts that have no strata of the kind. Cohorts leave those without a row,
+    who carry nothing, so of these families the numbers of who carries it count alone. `sums`
+    are those of the families, `at` a cell of each.
     """
-    of_alt = np.flatnonzero(counts.of_alt)
     parent = cells.parent[at]
-    beside = np.abs(counts.values[parent][:, of_alt] - sums[:, of_alt])
-    safe = ((beside == 0) | (beside >= counts.least[of_alt])).all(axis=1)
-    out: Bools = safe | (parent < 0)
+    beside = np.abs(counts.values[parent] - sums)
+    safe = (beside == 0) | (beside >= counts.least)
+    safe |= ~counts.of_alt & (cells.kind[at] == COHORT)[:, None]
+    out: Bools = safe.all(axis=1) | (parent < 0)
     return out
 
 
