@@ -27,8 +27,9 @@ It lies where it was. Correct it there, and write the ready mark once more; or t
 it away.
 """
 _TAKEN = """\
-It was taken out of the inbox and is kept. Deliver it corrected, under the
-same name, with the same date or a later one.
+It was taken out of the inbox and is kept, and is tried again every night. Where only
+a paper is missing, the centre enters it, and nothing need be delivered. Else deliver it
+corrected, under the same name, with the same date or a later one.
 """
 _ASK = "The whole reasons stand in the account of the night: ask who runs it.\n"
 

@@ -187,7 +187,7 @@ DECLARATION: dict[str, Text] = {
 CHECK: dict[str, Text] = {
     "view": Text(
         "{store} is a view of a governed store, and no pack is made of one",
-        "{store} 是受治理管控库的视图库,不能由其制作提交包",
+        "{store} 是受管理的库的视图库,不能由其制作提交包",
     ),
     "view_fix": Text("give the store itself: {store}", "请给出该库本身: {store}"),
     "missing": Text("is missing", "缺失"),

@@ -39,8 +39,8 @@ REASON = Text("rule {what}. {text}; fix: {fix}", "规则 {what}。{text}; fix: {
 """`; fix:` is what others of varhouse cut a reason at."""
 
 FIX = Text(
-    "enter what is missing: varhouse ledger import STORE SHEET, or ledger add (docs/rules.md)",
-    "在台账中补登所缺内容: varhouse ledger import STORE SHEET, 或 ledger add "
+    "enter what is missing in the ledger: varhouse ledger import STORE SHEET (docs/rules.md)",
+    "在台账中补登所缺内容: varhouse ledger import STORE SHEET "
     "(docs/zh/rules.md)",
 )
 FIX_UNKNOWN = Text(
