@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,7 +23,7 @@ from varhouse.governance.rules import load_rules
 from varhouse.ingest.driver import Options, ingest
 from varhouse.ingest.setup.config import read_config
 from varhouse.ingest.setup.fromfiles import FromFiles, config_of_files
-from varhouse.ingest.setup.permits import book_of, enter_rules
+from varhouse.ingest.setup.permits import Permits, book_of, enter_rules
 from varhouse.ingest.setup.permitsheet import read_sheet_row
 from varhouse.ingest.setup.prepare import prepare
 from varhouse.ingest.setup.settings import Policy
@@ -527,3 +528,22 @@ def test_a_copy_of_rules_that_was_changed_opens_no_door(tmp_path: Path) -> None:
     copy.write_text(copy.read_text().replace("effect: hold", "effect: note"))
     with pytest.raises(AccessError, match="not those of the ledger"):
         book_of(Policy(), store)
+
+
+@pytest.mark.parametrize(
+    ("people", "meta"), [(["TCGA-02-0001"], []), (["P1"], ["##center=TCGA-02-0001"])]
+)
+def test_an_agreement_that_ends_between_two_nights_is_told(
+    tmp_path: Path, people: list[str], meta: list[str]
+) -> None:
+    make_inputs(tmp_path, {"a.vcf": people}, GOOD, meta=meta)
+    assert "INT-CONTROLLED" in rule_ids(ingest_on(tmp_path))
+    basis = paper("foreign_data_basis", resources="TCGA", valid_until="2026-12-01")
+    enter(tmp_path / "store", basis)
+    assert rule_ids(ingest_on(tmp_path, "2026-12-01")) == set()
+    store = varhouse.open(tmp_path / "store")
+    book = load_rules()
+    assert Permits(store.path, book, date(2026, 12, 1)).lapsed(store) == []
+    (told,) = Permits(store.path, book, date(2026, 12, 2)).lapsed(store)
+    assert told["cohort"] == "a"
+    assert any("INT-CONTROLLED" in r for r in told["reasons"])

@@ -21,7 +21,7 @@ import polars as pl
 
 from varhouse.governance.chain import FIRST
 from varhouse.governance.fieldkinds import COHORT
-from varhouse.governance.foreign import Hit
+from varhouse.governance.foreign import Hit, find_foreign
 from varhouse.governance.judge import Finding, judge
 from varhouse.governance.judgefacts import facts_of, papers_for, people_facts
 from varhouse.governance.ledger import Ledger
@@ -213,10 +213,7 @@ class Permits:
         return own + sum(r.us_people or 0 for r in others if r.cohort != cohort)
 
     def lapsed(self, base: Store) -> list[dict[str, Any]]:
-        """List the cohorts of a store whose basis no longer holds: `cohort`, `reasons`.
-
-        What their files held was looked at when they came in.
-        """
+        """List the cohorts of a store whose basis no longer holds: `cohort`, `reasons`."""
         if "cohorts" not in base.tables:
             return []
         rows = base.scan("cohorts").collect()
@@ -227,11 +224,42 @@ class Permits:
         out = []
         for row in rows.sort("cohort").iter_rows(named=True):
             name = row["cohort"]
-            found = self.judge(name, stored_metadata(row), Came(people.get(name, 0)))
+            metadata = stored_metadata(row)
+            came = Came(people.get(name, 0), foreign=_stored_foreign(base, name, metadata))
+            found = self.judge(name, metadata, came)
             reasons = [as_reason(f, name) for f in found if f.effect is Effect.HOLD]
             if reasons:
                 out.append({"cohort": name, "reasons": reasons})
         return out
+
+
+def _stored_foreign(base: Store, cohort: str, metadata: Mapping[str, str | None]) -> list[Hit]:
+    """Find ids of foreign databases in what the store keeps of a cohort's files.
+
+    An agreement ends as any permit does, often each year.
+    """
+    lines: list[str] = []
+    paths: list[str] = []
+    names = pl.Series("sample", [], pl.String)
+    if "files" in base.tables:
+        files = base.scan("files", cohort=cohort)
+        # One person a file: lines that thousands of headers share are kept once.
+        line = pl.col("header").str.split("\n").explode().unique().alias("line")
+        lines = (
+            files.select(line)
+            .filter(pl.col("line").str.starts_with("##"))
+            .collect()["line"]
+            .to_list()
+        )
+        paths = files.select("path").collect()["path"].drop_nulls().to_list()
+    if "samples" in base.tables:
+        names = base.scan("samples", cohort=cohort).select("sample").collect()["sample"]
+    return find_foreign(
+        headers=["\n".join(sorted(lines))],
+        paths=[cohort, *paths],
+        samples=names,
+        ids=metadata.values(),
+    )
 
 
 def as_reason(finding: Finding, cohort: str) -> str:
