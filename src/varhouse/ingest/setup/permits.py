@@ -40,8 +40,7 @@ REASON = Text("rule {what}. {text}; fix: {fix}", "规则 {what}。{text}; fix: {
 
 FIX = Text(
     "enter what is missing in the ledger: varhouse ledger import STORE SHEET (docs/rules.md)",
-    "在台账中补登所缺内容: varhouse ledger import STORE SHEET "
-    "(docs/zh/rules.md)",
+    "在台账中补登所缺内容: varhouse ledger import STORE SHEET (docs/zh/rules.md)",
 )
 FIX_UNKNOWN = Text(
     "say in the ledger what it is: varhouse ledger add STORE cohort {cohort} {fields} "
