@@ -13,7 +13,8 @@ from governedstores import papers
 from inprocess import ingest_here
 
 from varhouse.cli import build_parser, main
-from varhouse.cli.waysout import WAYS, describe_ways, leaves, way_of
+from varhouse.cli.ways import WAYS, describe_ways, way_of
+from varhouse.cli.waysout import leaves
 from varhouse.governance.audit import Audit
 from varhouse.governance.ledger import Entry, Ledger
 from varhouse.governance.rules import load_rules
