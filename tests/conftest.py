@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import gc
 import logging
 import os
 from collections.abc import Iterator
@@ -9,6 +10,16 @@ from unittest import mock
 import pytest
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was collected out of the garbage collector's way.
+
+    Ten thousand tests and the modules they need stay to the end. Each full collection would
+    walk through all of it, and that took half the time of many small tests.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
