@@ -8,7 +8,7 @@ import pytest
 from builders import make_small_store
 
 from varhouse.cli import main
-from varhouse.governed import audit_file, ledger_file
+from varhouse.governed import audit_file, ledger_file, mark_file
 from varhouse.store.reader import open_store
 
 
@@ -166,7 +166,7 @@ def test_heads_in_release_records_are_anchors(
     told["meta"]["governance"] = head
     record.write_text(json.dumps(told))
     assert run(capfd, "ledger", "verify", store)[0] == 0
-    for file in (ledger_file, audit_file):
+    for file in (ledger_file, audit_file, mark_file):
         file(Path(store)).unlink()
     run(capfd, "ledger", "add", store, "cohort", "north", "tier=T2")
     filled(capfd, store)
