@@ -16,7 +16,7 @@ def pytest_collection_finish() -> None:
     """Keep what was collected out of the garbage collector's way.
 
     Ten thousand tests and the modules they need stay to the end. Each full collection would
-    walk through all of it, and that took half the time of many small tests.
+    walk through all of it, and that took 8 ms a test of those of the rules.
     """
     gc.collect()
     gc.freeze()
