@@ -41,6 +41,9 @@ def test_a_role_may_differ() -> None:
     ("config", "said"),
     [
         ("all_of_you", "nearest: all_of_us"),
+        (5, "must be a mapping"),
+        ([{"k": 5}], "must be a mapping"),
+        ({"preset": ["all_of_us"]}, "no preset is called"),
         ({"kk": 5}, "unknown key 'kk'"),
         ({"k": 0}, "no whole number"),
         ({"k": 2.5}, "no whole number"),

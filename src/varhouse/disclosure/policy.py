@@ -260,9 +260,12 @@ def parse(
     ConfigError
         If something of it is unknown or would keep nothing.
     """
-    said = {"preset": config} if isinstance(config, str) else dict(config or {})
+    given: Any = {} if config is None else config
+    if not isinstance(given, str | Mapping):
+        raise _wrong("mapping", where=where)
+    said: dict[str, Any] = {"preset": given} if isinstance(given, str) else dict(given)
     name = said.pop("preset", DEFAULT_PRESET)
-    if name not in presets():
+    if not isinstance(name, str) or name not in presets():
         near = nearest(str(name), presets())
         raise _wrong("preset", where=where, preset=name, near=near)
     preset = presets()[name]
