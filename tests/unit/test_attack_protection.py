@@ -141,7 +141,11 @@ def test_bounds_are_read() -> None:
     assert bounds_of({}) == {"small_cells": 0, "differences": 0, "genotypes": 0}
     assert bounds_of({"power": 0.1, "small_cells": None})["power"] == 0.1
     assert "small_cells" not in bounds_of({"small_cells": None})
-    for wrong in ({"pover": 1}, {"power": "x"}, {"power": -1}, {"power": True}):
+    assert bounds_of({"fpr": 0.001})["fpr"] == 0.001
+    for wrong in (
+        {"pover": 1}, {"power": "x"}, {"power": -1}, {"power": True},
+        {"power": float("nan")}, {"apart": float("inf")}, {"fpr": 0.01},
+    ):  # fmt: skip
         with pytest.raises(ConfigError):
             bounds_of(wrong)
     measured = {"power": {"0.05": 0.5}, "small_cells": 0, "differences": 2, "genotypes": 0}

@@ -5,6 +5,7 @@ each attack gets; `beyond` says which numbers are above a bound. What it measure
 attacker can do who has everything that was released; it does not need the store behind it.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,7 +179,7 @@ def bounds_of(said: Mapping[str, Any]) -> dict[str, float]:
     Raises
     ------
     ConfigError
-        If something of it is not known, or no number from 0 up.
+        If something of it is not known, or no number from 0 up, or `fpr` is none of RATES.
     """
     out = dict(BOUND)
     wrong = []
@@ -187,8 +188,16 @@ def bounds_of(said: Mapping[str, Any]) -> dict[str, float]:
             wrong.append(WRONG["name"].say(name=name, near=nearest(str(name), BOUNDS)))
         elif value is None:
             out.pop(name, None)
-        elif isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        elif (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+            or value < 0
+        ):
             wrong.append(WRONG["value"].say(name=name, value=value))
+        elif name == "fpr" and value not in RATES:
+            # Of no other is the power measured, so every release would be above its bound.
+            wrong.append(WRONG["rate"].say(value=value, rates=", ".join(map(str, RATES))))
         else:
             out[name] = float(value)
     if wrong:

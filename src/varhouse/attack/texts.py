@@ -61,6 +61,10 @@ WRONG = {
         "no bound of attacks is called {name!r}{near}", "没有名为 {name!r} 的攻击上限{near}"
     ),
     "value": Text("{name}: {value!r} is no number from 0 up", "{name}:{value!r} 不是非负数"),
+    "rate": Text(
+        "fpr: power is not measured at {value!r}; one of {rates}",
+        "fpr:未测算假阳性率 {value!r} 下的检验效能;可选 {rates}",
+    ),
 }
 ATTACKED = Text(
     "the view {role} would tell too much: {what}", "视图 {role} 会泄露过多信息:{what}"
