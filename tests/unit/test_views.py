@@ -4,6 +4,8 @@ import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import polars as pl
 import pytest
@@ -135,6 +137,25 @@ def test_a_view_is_a_store_that_verifies_and_answers(made: Path, role: str) -> N
     store = varhouse.open(made, audience=role)
     assert set(store.cohorts().collect()["cohort"]) == SEES[role]
     assert store.query("chr1:100-100").height == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "preset", "used"),
+    [
+        ({"k": 10}, "uk_biobank", {"k": 10}),
+        ({"preset": "uk_biobank", "k": 10}, "uk_biobank", {"preset": "uk_biobank", "k": 10}),
+        ({"k": 10}, "all_of_us", "all_of_us"),
+        ({"k": 10}, "", {"k": 10}),
+        (None, "none", "none"),
+    ],
+)
+def test_what_is_configured_counts_beside_the_same_preset(
+    monkeypatch: pytest.MonkeyPatch, config: Any, preset: str, used: Any
+) -> None:
+    """A configuration that names no preset is about the default one."""
+    monkeypatch.setattr(viewprotect, "_of_newest_ingest", lambda _: config)
+    ledger = SimpleNamespace(small_counts=lambda: {"preset": preset} if preset else None)
+    assert viewprotect._settings(None, ledger) == used
 
 
 def test_why_a_cohort_is_not_in_it(made: Path) -> None:

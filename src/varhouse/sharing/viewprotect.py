@@ -103,7 +103,7 @@ def _settings(store: Store, ledger: Ledger) -> Mapping[str, Any] | str | None:
     if not said.get("preset"):
         return config
     # What was configured beyond the name counts where it is about the same preset.
-    own = config.get("preset") if isinstance(config, Mapping) else config
+    own = config.get("preset", DEFAULT_PRESET) if isinstance(config, Mapping) else config
     return config if own == said["preset"] else str(said["preset"])
 
 
