@@ -57,6 +57,8 @@ class Difference:
         People that only the new release has, and that only the earlier one has.
     role, release
         The earlier release.
+    k
+        Least number of people who explain a change between the two roles.
     """
 
     cohort: str
@@ -64,14 +66,15 @@ class Difference:
     left: int
     role: str
     release: int
+    k: int
 
-    def say(self, k: int) -> str:
+    def say(self) -> str:
         """Say it in the language of the reader."""
         group = OF_ALL if self.cohort == EVERY else OF_COHORT
         named = group.say(cohort=self.cohort)
         text = FEW_DIFFER if not self.left or self.came else LEFT
         n = self.came + self.left
-        return text.say(group=named, n=n, release=self.release, role=self.role, k=k)
+        return text.say(group=named, n=n, release=self.release, role=self.role, k=self.k)
 
 
 def people_of(store: Store, cohorts: Iterable[str], key: PersonKey) -> pl.DataFrame:
@@ -172,7 +175,7 @@ def too_few(
         .sort(group)
     )
     out = [
-        Difference(cohort, n_came, n_left, role, release)
+        Difference(cohort, n_came, n_left, role, release, k)
         for cohort, n_came, n_left in found.rows()
     ]
     return out + _renamed(sides[0], sides[1], k, role, release)
@@ -235,12 +238,12 @@ def _renamed(
     for cohort, before, n in shared.sort("cohort", "cohort_then").rows():
         came, left = sizes[0][cohort] - n, sizes[1][before] - n
         if cohort != before and 0 < came + left < k:
-            out.append(Difference(cohort, came, left, role, release))
+            out.append(Difference(cohort, came, left, role, release, k))
     return out
 
 
 def gone_from(now: pl.DataFrame, then: pl.DataFrame, cohorts: Iterable[str]) -> dict[str, int]:
-    """Count the people of cohorts in an earlier release who are in none of them now."""
+    """Count by cohort the people of an earlier release who are not in that cohort now."""
     whole = pl.col("stratum_by") == ALL
     there = then.filter(whole, pl.col("cohort").is_in(list(cohorts)))
     here = now.filter(whole).select("cohort", "person")

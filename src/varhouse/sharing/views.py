@@ -330,13 +330,12 @@ class _Making:
             raise self._refusal(found)
 
     def _refusal(self, found: Sequence[Difference]) -> AccessError:
-        k = self.protection.k
-        what = "; ".join(d.say(k) for d in found[:3])
+        what = "; ".join(d.say() for d in found[:3])
         first = next((d for d in found if d.cohort), found[0])
         fix = REFUSED_LEFT_FIX if first.left else REFUSED_FIX
         return AccessError(
-            REFUSED.say(role=self.role, k=k, what=what),
-            fix.say(cohort=first.cohort or "COHORT", k=k),
+            REFUSED.say(role=self.role, k=first.k, what=what),
+            fix.say(cohort=first.cohort or "COHORT", k=first.k),
         )
 
     def unchanged(self) -> int | None:

@@ -37,8 +37,8 @@ REFUSED_LEFT_FIX = Text(
     "待变动人数不少于 {k} 人后再纳入",
 )
 HOLD_NEVER = Text(
-    "--hold {cohort}: no release of the view {role} has it",
-    "--hold {cohort}:视图 {role} 的既往发布中没有该队列",
+    "--hold {cohort}: the view {role} does not show it now",
+    "--hold {cohort}:视图 {role} 当前未展示该队列",
 )
 HOLD_LEFT = Text(
     "--hold {cohort}: {n} of its people have left since, and must not stay in a new release",
