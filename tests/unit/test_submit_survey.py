@@ -118,6 +118,13 @@ def test_cohorts_papers_and_sites_count_once(store: Path) -> None:
     assert {state for _, _, state in later.papers} == {"later"}
 
 
+def test_a_pedigree_cohort_of_the_ledger_alone_counts(store: Path) -> None:
+    said = {"is_pedigree": "yes", "generations_affected": "3"}
+    Ledger.open(store).add("cohort", "ledgeronly", said)
+    row = make_return(store, TODAY).rows["660000"]
+    assert (row["pedigree_cohorts"], row["families"], row["people"]) == (1, 1, 90)
+
+
 def test_what_is_doubtful_is_said(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Ledger.open(store).add("cohort", "north", {"people.WGS": "4"})
     notes = "\n".join(make_return(store, TODAY).notes)

@@ -234,6 +234,7 @@ def _count_cohorts(
     """Count cohorts, families, institutions, sites."""
     sites: dict[str, set[str]] = {}
     holders: dict[str, str] = {}
+    held = store.cohort_names()
     # One holder may be there with its code in one cohort and by name alone in another.
     codes = {r.holder_name: r.holder for r in records.values() if r.holder and r.holder_name}
     for name, record in records.items():
@@ -241,7 +242,8 @@ def _count_cohorts(
         tally.add(place, "cohorts")
         if record.is_pedigree:
             tally.add(place, "pedigree_cohorts")
-            tally.add(place, "families", _families(store, name))
+            # Of a cohort that the ledger alone knows there is no sheet to name families.
+            tally.add(place, "families", _families(store, name) if name in held else 1)
         if record.is_specific_region:
             tally.add(place, "region_cohorts")
         if record.storage_site:
