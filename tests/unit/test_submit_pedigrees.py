@@ -134,6 +134,8 @@ def test_another_definition_is_data(tmp_path: Path) -> None:
     assert only(found).verdict == "important"
     found = find_families([ped(tmp_path, TWO)], read_book(file), TODAY, icd10="M10.0")
     assert only(found).verdict == "common"
+    with pytest.raises(ConfigError, match=r"in .*own\.yaml"):
+        read_book(file).on(date(1990, 1, 1))
     file.write_text("definitions: [{id: X, generations: many}]\nexcluded: [{id: gout}]\n")
     with pytest.raises(ConfigError) as error:
         read_book(file)

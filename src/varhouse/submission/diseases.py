@@ -60,6 +60,7 @@ class Book:
 
     definitions: tuple[Definition, ...]
     common: tuple[Common, ...]
+    path: Path
 
     def on(self, day: date) -> Definition:
         """Give the definition that holds on a day.
@@ -72,7 +73,7 @@ class Book:
         found = [d for d in self.definitions if d.holds(day)]
         if len(found) != 1:
             raise MistakesError(
-                [DISEASE["no_definition"].say(day=day, n=len(found))], Path("pedigrees.yaml")
+                [DISEASE["no_definition"].say(day=day, n=len(found))], self.path
             )
         return found[0]
 
@@ -113,7 +114,7 @@ def read_book(path: Path | None = None) -> Book:
         problems.append(DISEASE["bad"].say(file=path.name, what="definitions", n=1, why="-"))
     if problems:
         raise MistakesError(problems, path)
-    return Book(tuple(definitions), tuple(common))
+    return Book(tuple(definitions), tuple(common), path)
 
 
 def _definition(entry: dict[str, Any]) -> Definition:

@@ -34,9 +34,8 @@ Bits = npt.NDArray[np.bool_]
 MALE, FEMALE, UNKNOWN = 1, 2, 0
 MOST_BYTES = 256 << 20
 _SHOWN = 20
-"""MistakesError of one kind that are named."""
+"""Mistakes of one kind that are named."""
 
-_ID = ("编号", "id", "号")
 SHEET = SheetKind(
     "pedigree",
     ("person", "father", "mother"),

@@ -16,9 +16,7 @@ from varhouse.files import whole_folder
 from varhouse.governance.model import CohortRecord, PaperKind, Tier
 from varhouse.language import CHINESE, ENGLISH
 from varhouse.submission.diseases import (
-    INSIDE,
     OUTSIDE,
-    UNSURE,
     Book,
     Definition,
     group_diseases,
@@ -239,7 +237,6 @@ def _judge(family: Family, cases: Cases, i: int, book: Book, asked: Definition) 
         values = {"disease": name, "entry": (common.en, common.zh)}
         reasons.append(("common" if kind == OUTSIDE else "unsure", values))
         verdict = COMMON if kind == OUTSIDE else REVIEW
-    assert kind in (OUTSIDE, UNSURE, INSIDE)
     if not name:
         reasons.append(("unnamed", {}))
     return replace(family, verdict=verdict, reasons=tuple(reasons))
