@@ -184,6 +184,8 @@ def _foresee(order: Order, facts: Facts, on: date) -> None:
     data = MODULES[order.target](facts, files)
     problems = [*check(order.target, data, on), *facts.problems]
     problems += check_links(order.target, data, None)
+    if order.official is not None:
+        problems += check_official(order.official, data)[0]
     _refuse(problems, order)
 
 
