@@ -24,6 +24,7 @@ from varhouse.governance.ledger import Ledger
 from varhouse.governance.model import CohortRecord, Paper, PaperKind
 from varhouse.governance.rules import load_rules
 from varhouse.sharing.request import Content
+from varhouse.submission import packs
 from varhouse.submission.details import KEYS, read_details
 from varhouse.submission.document import table_of
 from varhouse.submission.facts import Facts
@@ -516,7 +517,7 @@ def test_a_pack_that_fails_counts_as_not_given(bulk: Path, tmp_path: Path) -> No
 
 
 def test_aggregates_of_a_governed_store_are_those_of_the_public(
-    bulk: Path, tmp_path: Path
+    bulk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = tmp_path / "store"
     _governed(bulk, store)
@@ -529,6 +530,10 @@ def test_aggregates_of_a_governed_store_are_those_of_the_public(
     assert make_pack(order).records == 5
     with pysam.VariantFile(str(tmp_path / "p" / "north.vcf.gz")) as file:
         assert next(r.info["AC"] for r in file.fetch()) == (1,)
+    # The view's release 1 shows another one of the store: the gate is asked of that.
+    monkeypatch.setattr(packs, "shown_release", lambda _: 77)
+    with pytest.raises(StoreError, match="77"):
+        make_pack(Order(**{**vars(order), "folder": tmp_path / "q", "release": "1"}))
 
 
 @pytest.mark.parametrize(

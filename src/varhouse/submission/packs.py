@@ -21,6 +21,7 @@ from varhouse.governed import PUBLIC, governed_store_of
 from varhouse.sharing.gate import way_out
 from varhouse.sharing.request import Content, Request
 from varhouse.store.reader import Store, open_store
+from varhouse.store.viewstores import shown_release
 from varhouse.submission.catalogue import write_catalogue
 from varhouse.submission.details import read_details
 from varhouse.submission.facts import Facts, gather
@@ -117,7 +118,7 @@ def make_pack(order: Order) -> Made:
         raise StoreError(CHECK["nobody"].say(cohort=order.cohort))
     facts = _choose(facts, order.samples)
     _foresee(order, facts, on)
-    with _let_out(order) as told, whole_folder(order.folder, replace=True) as own:
+    with _let_out(order, store) as told, whole_folder(order.folder, replace=True) as own:
         made = _fill(own, order, store, facts, on)
         told["sha256"] = sums_of(own / MANIFEST)[1]
         own.chmod(0o755)
@@ -144,8 +145,18 @@ def _choose(facts: Facts, samples: Sequence[str] | None) -> Facts:
     return replace(facts, people=people, n_people=len(people))
 
 
+def _release_told_of(order: Order, store: Store) -> str | int | None:
+    """Give the release of the governed store whose people a pack tells of.
+
+    `release` of an aggregate pack is one of the view, which has numbers and tags of its own.
+    """
+    if order.release is None or order.content is not Content.AGGREGATE:
+        return order.release
+    return shown_release(store.meta)
+
+
 @contextmanager
-def _let_out(order: Order) -> Iterator[dict[str, Any]]:
+def _let_out(order: Order, store: Store) -> Iterator[dict[str, Any]]:
     """Pass the egress gate of a governed store; what the block puts in is in the audit log."""
     whole = governed_store_of(order.store)
     if whole is None:
@@ -160,7 +171,7 @@ def _let_out(order: Order) -> Iterator[dict[str, Any]]:
         raise UsageError(CHECK["recipient"].say())
     request = Request(
         store=order.store,
-        release=order.release,
+        release=_release_told_of(order, store),
         cohorts=(order.cohort,),
         samples=order.samples,
         content=order.content,
