@@ -136,6 +136,12 @@ def test_another_definition_is_data(tmp_path: Path) -> None:
     assert only(found).verdict == "common"
     with pytest.raises(ConfigError, match=r"in .*own\.yaml"):
         read_book(file).on(date(1990, 1, 1))
+    file.write_text(
+        "definitions: [{id: X, generations: 2}]\n"
+        "excluded: [{id: gout, names: {en: gout, zh: 痛风}, icd10: M10}]\n"
+    )
+    with pytest.raises(ConfigError, match="icd10: must be a list"):
+        read_book(file)
     file.write_text("definitions: [{id: X, generations: many}]\nexcluded: [{id: gout}]\n")
     with pytest.raises(ConfigError) as error:
         read_book(file)

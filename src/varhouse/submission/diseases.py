@@ -127,13 +127,21 @@ def _definition(entry: dict[str, Any]) -> Definition:
                       str(entry.get("certainty", "open")))  # fmt: skip
 
 
+def _listed(entry: dict[str, Any], key: str) -> list[str]:
+    """Give a list of an entry; a text alone would be taken for its letters."""
+    found = entry.get(key) or []
+    if not isinstance(found, list):
+        raise ValueError(f"{key}: must be a list")
+    return [str(v) for v in found]
+
+
 def _common(entry: dict[str, Any]) -> Common:
     names = entry["names"]
-    said = [names["en"], names["zh"], *entry.get("synonyms", ())]
+    said = [names["en"], names["zh"], *_listed(entry, "synonyms")]
     return Common(
         str(entry["id"]), names["en"], names["zh"], frozenset(_bare(str(n)) for n in said),
-        tuple(map(str, entry.get("icd10", ()))), frozenset(map(str, entry.get("omim", ()))),
-        tuple(_bare(str(w)) for w in entry.get("unlike", ())), str(entry.get("source", "")),
+        tuple(_listed(entry, "icd10")), frozenset(_listed(entry, "omim")),
+        tuple(_bare(w) for w in _listed(entry, "unlike")), str(entry.get("source", "")),
         str(entry.get("certainty", "open")),
     )  # fmt: skip
 
