@@ -39,7 +39,7 @@ def log_releases(path: Path, audience: str = CONTROLLED) -> list[dict[str, Any]]
     """
     view = View(audience)
     read_store_file(path)
-    path = root_for(path.absolute(), audience) if view.is_limited else path
+    path = root_for(path.absolute(), view.audience) if view.is_limited else path
     names: dict[int, list[str]] = {}
     for tag, number in read_tags(path).items():
         names.setdefault(number, []).append(tag)
@@ -134,15 +134,16 @@ def describe_release(
     StoreError
         If there is no such release, or it cannot be read.
     """
+    view = View(audience)
     meta = read_store_file(path)
-    if audience != CONTROLLED:
-        path = root_for(path.absolute(), View(audience).audience)
+    if view.is_limited:
+        path = root_for(path.absolute(), view.audience)
         meta = read_store_file(path)
     number = resolve_release(path, release)
     record = read_release(path, number)
     store = Store(path.absolute(), meta, record)
-    if audience != CONTROLLED:
-        store = store.seen_by(audience)
+    if view.is_limited:
+        store = store.seen_by(view.audience)
     return describe(store, is_sealed=sealed(path, number) is not None)
 
 
