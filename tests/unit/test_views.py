@@ -158,6 +158,18 @@ def test_what_is_configured_counts_beside_the_same_preset(
     assert viewprotect._settings(None, ledger) == used
 
 
+@pytest.mark.parametrize(
+    ("kinds", "level"), [(["province"], "region"), (["province", "region"], "")]
+)
+def test_regions_that_a_store_counts_itself_are_not_mixed_with_ours(
+    kinds: list[str], level: str
+) -> None:
+    rows = pl.LazyFrame({"stratum_by": kinds, "stratum": ["110000"] * len(kinds)})
+    store = SimpleNamespace(values=lambda *_: ["all", *kinds], scan=lambda _: rows)
+    found = viewprotect._levels(store, SmallCounts())
+    assert found.finer == ({"province": level} if level else {})
+
+
 def test_why_a_cohort_is_not_in_it(made: Path) -> None:
     reasons = release(made, "public").reasons
     assert set(reasons) == {"beta", "gamma", "omega", "early", "gone", "unnamed"}

@@ -129,9 +129,13 @@ def _levels(store: Store, policy: SmallCounts) -> Hierarchy:
         return Hierarchy()
     if column not in values:
         return Hierarchy()
+    level = Hierarchy().level
+    if level in store.values("frequencies", "stratum_by", level):
+        # Strata of the store that are called so: rows and people of ours would mix with them.
+        return Hierarchy()
     above = hierarchy()
     known = provinces()
     strata = store.scan("frequencies").filter(pl.col("stratum_by") == column)
     named = strata.select(pl.col("stratum").unique()).collect()["stratum"].sort().to_list()
     found = {v: above[code] for v in named if (code := known.find(v)) in above}
-    return Hierarchy(column, "region", found) if found else Hierarchy()
+    return Hierarchy(column, level, found) if found else Hierarchy()
