@@ -22,6 +22,7 @@ from varhouse.governed import private_folder, view_folder
 from varhouse.report.find import find_ingest
 from varhouse.report.page import make_page
 from varhouse.sharing import viewprotect
+from varhouse.sharing.viewpeople import PEOPLE, too_few
 from varhouse.sharing.views import Released, Wanted, release_view
 from varhouse.sharing.viewstore import open_view
 from varhouse.store.commit import commit
@@ -360,6 +361,25 @@ def test_a_cohort_of_another_name_is_known_by_its_people(small: Path) -> None:
     put_cohorts(small, {"again": more(cohort("alpha"), 1), "beta": cohort("beta")})
     with pytest.raises(AccessError, match="again"):
         release(small, "public")
+
+
+def test_cohorts_that_share_people_refuse_no_later_release() -> None:
+    """People who were read twice stand in two cohorts; that was told by the first release."""
+
+    def people(**cohorts: range) -> pl.DataFrame:
+        rows = [(c, "all", "all", f"P{i}") for c, of in cohorts.items() for i in of]
+        return pl.DataFrame(rows, schema=PEOPLE, orient="row")
+
+    def told(now: pl.DataFrame, then: pl.DataFrame) -> set[str]:
+        return {d.cohort for d in too_few(now, then, 5, "public", 1)}
+
+    both = people(wgs=range(30), array=range(28))
+    assert told(both, both) == set()
+    assert told(people(wgs=range(30), array=range(28), new=range(50, 80)), both) == set()
+    # A name that goes, or that two cohorts exchange, hides nobody.
+    assert "chip" in told(people(wgs=range(30), chip=range(28)), people(array=range(30)))
+    apart = people(one=range(30), two=range(50, 80))
+    assert "one" in told(people(one=range(50, 79), two=range(30)), apart)
 
 
 def test_views_of_other_roles_count(tmp_path: Path) -> None:

@@ -228,16 +228,21 @@ def _shown(people: pl.DataFrame, k: int) -> pl.DataFrame:
 def _renamed(
     now: pl.DataFrame, then: pl.DataFrame, k: int, role: str, release: int
 ) -> list[Difference]:
-    """Find cohorts that are nearly those of another name before."""
+    """Find cohorts that are nearly those of another name before.
+
+    Of a cohort that is as it was the earlier release told that itself.
+    """
     new, old = (
         p.filter(pl.col("cohort") != EVERY).select("cohort", "person") for p in (now, then)
     )
     sizes = [dict(p.group_by("cohort").len().rows()) for p in (new, old)]
     shared = new.join(old, on="person", suffix="_then").group_by("cohort", "cohort_then").len()
+    pairs = shared.sort("cohort", "cohort_then").rows()
+    as_it_was = {c for c, b, n in pairs if c == b and n == sizes[0][c] == sizes[1][b]}
     out = []
-    for cohort, before, n in shared.sort("cohort", "cohort_then").rows():
+    for cohort, before, n in pairs:
         came, left = sizes[0][cohort] - n, sizes[1][before] - n
-        if cohort != before and 0 < came + left < k:
+        if cohort != before and cohort not in as_it_was and 0 < came + left < k:
             out.append(Difference(cohort, came, left, role, release, k))
     return out
 
