@@ -79,9 +79,10 @@ Each role sees what those before it see:
 - **Of a governed store** (one with a ledger of permits) `public`, `registered` and `inside`
   read a store of their own in `STORE/_views/ROLE`, which
   `varhouse share release STORE --role ROLE` makes: it holds the cohorts that the role may see,
-  these columns, masked counts, sums over these cohorts, and nothing else. Its `store.json`
-  names the role: it shows no more wherever its folder is copied to. It is refused if the
-  ledger has closed a cohort, or the release that it shows was sealed, since it was made.
+  these columns, masked counts, sums over these cohorts, and nothing else; no `callable`
+  ([views.md](views.md)). Its `store.json` names the role: it shows no more wherever its folder
+  is copied to. It is refused if since it was made the ledger has closed a cohort, or the
+  release that it shows was sealed for another reason than its retention.
 - **Tiers.** T0: counts for `public`; T1: for `registered`; T2: for `inside`; T3 for nobody.
   About single people of a cohort of T3, or of one that is withdrawn, `controlled` reads only
   what the ledger grants to the user by name; other rows are left out, and it is said so.
