@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -501,7 +502,9 @@ def test_what_the_gate_lets_out_is_in_the_log(bulk: Path, tmp_path: Path) -> Non
     assert told["project"]["title"] == "A demo" or told["project"]["access"] == "Open"
 
 
-def test_a_pack_that_fails_counts_as_not_given(bulk: Path, tmp_path: Path) -> None:
+def test_a_pack_that_fails_counts_as_not_given(
+    bulk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = tmp_path / "store"
     _governed(bulk, store)
     wrong = tmp_path / "official.json"
@@ -510,10 +513,20 @@ def test_a_pack_that_fails_counts_as_not_given(bulk: Path, tmp_path: Path) -> No
         store, "gvm", "north", tmp_path / "p", Content.INDIVIDUAL,
         details=bulk / "details.yaml", recipient="GVM", official=wrong,
     )  # fmt: skip
+    before = _events(store)
     with pytest.raises(ConfigError, match="what nobody has"):
         make_pack(order)
     assert not (tmp_path / "p").exists()
-    assert _events(store)[-1][0] == "share_failed"
+    assert _events(store) == before, "a pack that cannot be made is asked of nobody"
+
+    def fail(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("varhouse.submission.packs._fill", fail)
+    with pytest.raises(OSError, match="disk is full"):
+        make_pack(replace(order, official=None))
+    assert not (tmp_path / "p").exists()
+    assert [e[0] for e in _events(store)[len(before) :]] == ["share", "share_failed"]
 
 
 def test_aggregates_of_a_governed_store_are_those_of_the_public(
