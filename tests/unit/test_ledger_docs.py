@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from varhouse.governance.fieldkinds import PAPER_KIND
+from varhouse.governance.judgetexts import KINDS, PAPER_NAMES
 from varhouse.governance.ledgerdocument import columns_table, papers_table
+from varhouse.governance.model import PaperKind
 from varhouse.governance.sheetcols import SHEETS
 from varhouse.language import LANGUAGES
 
@@ -18,6 +21,14 @@ def test_tables_of_columns_and_papers_are_those_of_the_code(code: str) -> None:
     lost = [name for name in SHEETS if columns_table(name, code) not in page]
     assert lost == [], f"python -m varhouse.governance.ledgerdocument {code}"
     assert papers_table(code) in page
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("kind", PaperKind)
+def test_each_paper_has_a_name_and_may_be_entered_by_it(kind: PaperKind, code: str) -> None:
+    assert f"| `{kind}` |" in PAGES[code].read_text()
+    assert PAPER_KIND.take(PAPER_NAMES[kind].say(code)) == kind
+    assert PAPER_KIND.take(KINDS[kind].say(code)) == kind
 
 
 @pytest.mark.parametrize("code", LANGUAGES)

@@ -242,7 +242,7 @@ def _of_cohort(record: "CohortRecord", on: date) -> Iterator[str]:
 
 
 def _paper(paper: "Paper", on: date) -> str:
-    from varhouse.governance.ledgercheck import PAPER_NAMES
+    from varhouse.governance.judgetexts import PAPER_NAMES
 
     state = (_VALID if paper.is_valid(on) else _NOT_VALID).say()
     days = f"{paper.valid_from or ''} - {paper.valid_until or ''}".strip(" -")

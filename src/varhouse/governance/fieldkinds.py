@@ -28,8 +28,11 @@ from varhouse.governance.fields import (
     TEXT,
     TEXTS,
     Form,
+    as_word,
     one_of,
 )
+from varhouse.governance.judgetexts import KINDS as MISSING
+from varhouse.governance.judgetexts import PAPER_NAMES
 from varhouse.governance.model import Assay, PaperKind, RecipientKind, Tier
 from varhouse.language import Text
 
@@ -72,6 +75,14 @@ _PAPERS = {
     "数据访问委员会决定": "dac_decision", "dac": "dac_decision",
     "境外数据依据": "foreign_data_basis", "境外受控数据依据": "foreign_data_basis",
     "basis": "foreign_data_basis",
+    "出境安全评估": "transfer_assessment", "数据出境评估": "transfer_assessment",
+    # What answers and lists call a paper is what people enter it as.
+    **{
+        as_word(name): kind.value
+        for kind in PaperKind
+        for text in (MISSING[kind], PAPER_NAMES[kind])
+        for name in (text.en, text.zh)
+    },
 }  # fmt: skip
 _RECIPIENTS = {
     **{k.value: k.value for k in RecipientKind},

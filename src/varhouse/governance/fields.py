@@ -270,20 +270,24 @@ def _chinese_digits(text: str) -> str:
     return f"{''.join(digits[c] for c in year)}年{number(month)}月{number(day)}日"
 
 
+def as_word(value: str) -> str:
+    """Give a name of a choice as names are compared: small letters, `_` between words."""
+    return re.sub(r"[\s_-]+", "_", clean(value).casefold())
+
+
 def one_of(known: dict[str, str], shown: str) -> Callable[[str], str]:
     """Give what takes one of some words, by any name that it has.
 
     Parameters
     ----------
     known
-        Name, casefolded, to the word that is kept.
+        Name, as `as_word` gives it, to the word that is kept.
     shown
         The words, for people.
     """
 
     def item(value: str) -> str:
-        text = re.sub(r"[\s_-]+", "_", clean(value).casefold())
-        found = known.get(text)
+        found = known.get(as_word(value))
         if found is None:
             raise FormError(_CHOICE, value=value, known=shown)
         return found

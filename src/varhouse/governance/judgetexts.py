@@ -55,7 +55,27 @@ KINDS: dict[PaperKind, Text] = {
     PaperKind.BASIS: Text("basis for foreign data", "境外数据使用依据"),
     PaperKind.ASSESSMENT: Text("assessment of the transfer abroad", "数据出境安全评估"),
 }
-"""What papers are called."""
+"""What papers are called where one is missing: the thing that has to be got."""
+
+PAPER_NAMES: dict[PaperKind, Text] = {
+    PaperKind.ETHICS: Text("ethics approval", "伦理审查"),
+    PaperKind.CONSENT: Text("informed consent", "知情同意"),
+    PaperKind.COLLECTION: Text("collection approval", "采集审批"),
+    PaperKind.PRESERVATION: Text("preservation approval", "保藏审批"),
+    PaperKind.RESEARCH: Text("international research approval", "国际合作科学研究审批"),
+    PaperKind.EXPORT: Text("material export approval", "材料出境审批"),
+    PaperKind.TRIAL: Text("clinical trial filing", "国际合作临床试验备案"),
+    PaperKind.REGISTRATION: Text(
+        "registration of families or regions", "重要遗传家系和特定地区登记"
+    ),
+    PaperKind.REPORT: Text("report in advance", "信息对外提供或开放使用事先报告"),
+    PaperKind.BACKUP: Text("receipt of the backup", "信息备份回执"),
+    PaperKind.REVIEW: Text("security review", "安全审查"),
+    PaperKind.DAC: Text("decision of the data access committee", "数据访问委员会决定"),
+    PaperKind.BASIS: Text("basis for foreign data", "境外受控数据依据"),
+    PaperKind.ASSESSMENT: Text("assessment of a transfer abroad", "数据出境安全评估"),
+}
+"""What they are called where one is listed: by what it lets do."""
 
 NAMED = {
     "cohorts": Text("the cohort", "队列"),

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from varhouse.governance.duo import DISEASE_SPECIFIC, is_modifier
 from varhouse.governance.fields import near
+from varhouse.governance.judgetexts import PAPER_NAMES
 from varhouse.governance.ledger import Ledger
 from varhouse.governance.model import CohortRecord, Consent, Paper, PaperKind, Tier
 from varhouse.language import Text
@@ -82,25 +83,6 @@ _WHICH_DISEASE = Text(
 _EMBARGO = Text("embargo until {day}", "禁发期至 {day}")
 _WITHDRAWN = Text("withdrawn: it may be used no more", "已撤回,不得再用")
 _NOBODY = Text("tier T3, and nobody has a grant", "T3 级数据,尚无人获得授权")
-
-PAPER_NAMES = {
-    PaperKind.ETHICS: Text("ethics approval", "伦理审查"),
-    PaperKind.CONSENT: Text("informed consent", "知情同意"),
-    PaperKind.COLLECTION: Text("collection approval", "采集审批"),
-    PaperKind.PRESERVATION: Text("preservation approval", "保藏审批"),
-    PaperKind.RESEARCH: Text("international research approval", "国际合作科学研究审批"),
-    PaperKind.EXPORT: Text("material export approval", "材料出境审批"),
-    PaperKind.TRIAL: Text("clinical trial filing", "国际合作临床试验备案"),
-    PaperKind.REGISTRATION: Text(
-        "registration of families or regions", "重要遗传家系和特定地区登记"
-    ),
-    PaperKind.REPORT: Text("report in advance", "信息对外提供或开放使用事先报告"),
-    PaperKind.BACKUP: Text("receipt of the backup", "信息备份回执"),
-    PaperKind.REVIEW: Text("security review", "安全审查"),
-    PaperKind.DAC: Text("decision of the data access committee", "数据访问委员会决定"),
-    PaperKind.BASIS: Text("basis for foreign data", "境外受控数据依据"),
-}
-"""What people call each kind of paper."""
 
 
 @dataclass(frozen=True)

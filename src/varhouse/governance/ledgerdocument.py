@@ -5,7 +5,7 @@
 
 import sys
 
-from varhouse.governance.ledgercheck import PAPER_NAMES
+from varhouse.governance.judgetexts import PAPER_NAMES
 from varhouse.governance.sheetcols import SHEETS
 from varhouse.language import CHINESE, ENGLISH, Text
 
