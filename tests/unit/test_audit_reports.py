@@ -10,7 +10,7 @@ import pytest
 from governedstores import make_governed, papers, sample_rows
 
 from varhouse.cli import main
-from varhouse.errors import AccessError
+from varhouse.errors import AccessError, InputError
 from varhouse.governance.audit import Audit
 from varhouse.governance.ledger import Entry, Ledger
 from varhouse.governed import audit_file, ledger_file, private_folder
@@ -297,13 +297,21 @@ def test_receipts_are_anchors(store: Path, tmp_path: Path) -> None:
     head = Ledger.open(store).head
     line = Audit(store).head()
     receipt = tmp_path / "receipt.json"
-    told = {"ledger": dict(zip(("n", "digest"), head, strict=True)),
-            "audit": dict(zip(("n", "digest"), line, strict=True))}  # fmt: skip
+    told: dict[str, Any] = {
+        "decision": {"ledger": dict(zip(("n", "digest"), head, strict=True))},
+        "planned": None,
+        "audit": dict(zip(("n", "digest"), line, strict=True)),
+    }
     receipt.write_text(json.dumps(told))
     assert not verify(store, receipts=[receipt]).problems
-    told["audit"]["digest"] = "0" * 64
-    receipt.write_text(json.dumps(told))
-    assert str(receipt) in verify(store, receipts=[receipt]).problems[0]
+    for own in (told["audit"], told["decision"]["ledger"]):
+        right, own["digest"] = own["digest"], "0" * 64
+        receipt.write_text(json.dumps(told))
+        assert str(receipt) in verify(store, receipts=[receipt]).problems[0]
+        own["digest"] = right
+    receipt.write_text(json.dumps([told]))
+    with pytest.raises(InputError, match="is no receipt"):
+        verify(store, receipts=[receipt])
 
 
 def test_an_entry_can_be_added_and_all_fits(store: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from varhouse.errors import StoreError
+from varhouse.errors import InputError, StoreError
 from varhouse.files import read_json
 from varhouse.governance.audit import Audit
 from varhouse.governance.ledger import Ledger
@@ -158,6 +158,8 @@ def verify(
     ------
     AccessError
         If one of them may not be read.
+    InputError
+        If a receipt is none.
     """
     problems: list[str] = []
     kept: list[tuple[str, Heads, Heads]] = [("", tuple(ledger_heads), tuple(audit_heads))]
@@ -228,14 +230,21 @@ def _heads_of_releases(store: Path) -> Iterator[tuple[str, tuple[int, str]]]:
 
 
 def _heads_of_receipt(file: Path) -> tuple[Heads, Heads]:
-    """Give the heads that a receipt knows: of the ledger, of the audit log."""
-    told = read_json(file, "give the receipt.json of a pack")
+    """Give the heads that a receipt knows: of the ledger, of the audit log.
 
-    def heads(*names: str) -> Heads:
-        found = [told[n] for n in names if isinstance(told.get(n), Mapping)]
-        return tuple((int(h["n"]), str(h["digest"])) for h in found if h.get("n"))
-
-    return heads("ledger", "ledger_head", ANCHOR), heads("audit", "audit_line", "audit_head")
+    That of the ledger stands in the answers of the gate (`receipt.receipt_json`).
+    """
+    fix = "give the receipt.json of a pack"
+    told = read_json(file, fix)
+    try:
+        answers = [a for n in ("decision", "planned") if (a := told[n]) is not None]
+        of_ledger, of_audit = (
+            tuple((int(h["n"]), str(h["digest"])) for h in heads)
+            for heads in ([a["ledger"] for a in answers], [told["audit"]])
+        )
+    except (KeyError, TypeError, ValueError):
+        raise InputError(f"{file} is no receipt", fix) from None
+    return of_ledger, of_audit
 
 
 def _persons(store: Path, audit: list[Any] | None) -> Iterator[str]:
