@@ -238,6 +238,25 @@ def test_a_pipe_that_breaks_leaves_nothing(tmp_path: Path) -> None:
         assert [p.name for p in tmp_path.iterdir() if p.name.startswith("x")] == []
 
 
+@pytest.mark.parametrize("size", [10, 5_000_000])
+def test_a_full_disk_below_a_pipe_ends_it(tmp_path: Path, size: int) -> None:
+    _, public, _ = key_pair(tmp_path, "own")
+    sealer = Sealer(public)
+
+    def full(_keys: Any, source: Any, _sink: Any) -> None:
+        source.readinto(bytearray(9))
+        raise OSError(28, "full")
+
+    sealer._encrypt = full
+    with (
+        pytest.raises(OSError, match="full"),
+        sealer.pipe(tmp_path / "x") as piped,
+        piped.path.open("wb") as sink,
+    ):
+        sink.write(bytes(size))
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith("x")] == []
+
+
 @pytest.mark.parametrize(
     "text", ["", "no key", "AAAA", "-----BEGIN CRYPT4GH PRIVATE KEY-----"]
 )

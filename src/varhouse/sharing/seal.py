@@ -122,13 +122,13 @@ class Sealer:
         made = Piped(path, out)
 
         def drain() -> None:
-            try:
-                with path.open("rb") as source:
+            with path.open("rb") as source:
+                try:
                     made.sums = self.seal(source, out)
-            except BaseException as error:
-                made.error = error
-                # Who writes must not wait for a reader that has gone.
-                with path.open("rb") as source:
+                except BaseException as error:
+                    made.error = error
+                    # Who writes must not wait for a reader that has gone. By the same handle:
+                    # a new one would wait for a writer that may have gone as well.
                     while source.read(1 << 20):
                         pass
 
