@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -162,7 +161,7 @@ def _add_add(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 
 def _add(args: argparse.Namespace) -> int:
-    from varhouse.governance.ledger import Ledger
+    from varhouse.governance.ledger import Ledger, today
     from varhouse.masking import say
 
     fields: dict[str, str | None] = {}
@@ -173,7 +172,7 @@ def _add(args: argparse.Namespace) -> int:
         fields[name] = value
     fields |= dict.fromkeys(args.clear)
     if args.kind == "withdraw" and not fields:
-        fields["from"] = date.today().isoformat()
+        fields["from"] = today().isoformat()
     subject = "" if args.subject == "-" else args.subject
     link = Ledger.open(args.store).add(args.kind, subject, fields, args.note)
     say(f"{ledgershow.label('entered')} {link.n}: {link.body['kind']} {link.body['subject']}")
