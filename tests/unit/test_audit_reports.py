@@ -3,9 +3,11 @@
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from governedstores import make_governed, papers, sample_rows
 
@@ -13,13 +15,16 @@ from varhouse.cli import main
 from varhouse.errors import AccessError, InputError
 from varhouse.governance.audit import Audit
 from varhouse.governance.ledger import Entry, Ledger
-from varhouse.governed import audit_file, ledger_file, private_folder
+from varhouse.governed import audit_file, ledger_file, private_folder, view_folder
 from varhouse.language import CHINESE, ENGLISH
 from varhouse.sharing.auditevents import Asked, read_passed
 from varhouse.sharing.auditperson import ASKED, find_person, letter, remaining
 from varhouse.sharing.audits import make_report, verify
 from varhouse.sharing.gate import way_out
 from varhouse.sharing.request import Content, Request
+from varhouse.store.ledger import Entry as Withdrawal
+from varhouse.store.ledger import Ledger as Withdrawals
+from varhouse.store.releases import list_releases, read_release
 
 SECRET = "SECRET-7"
 
@@ -154,6 +159,47 @@ def test_what_became_of_a_person_is_told(store: Path) -> None:
     assert not find_person(store, "nobody").is_known
     asked = [x.body["person"] for x in Audit(store).events() if x.body["event"] == ASKED]
     assert asked[:1] == [person.hash]
+
+
+def test_a_cell_of_the_sheet_is_nobodys_name(tmp_path: Path) -> None:
+    store = make_governed(
+        tmp_path / "store", {"north": sample_rows("north", ["1", "2"], batch="1")}
+    )
+    give(store, "inside", samples=("2",))
+    assert not find_person(store, "1").given
+    assert not find_person(store, "batch").is_known
+    assert find_person(store, "2").given
+
+
+def test_by_the_accession_all_is_found_that_the_name_finds(tmp_path: Path) -> None:
+    rows = [
+        *sample_rows("north", ["N1"], BioSample="SAMC000001"),
+        *sample_rows("north", ["N2"], BioSample="SAMC000002"),
+    ]
+    rows[1]["ordinal"] = 1
+    store = make_governed(tmp_path / "store", {"north": rows})
+    give(store, "inside", samples=("N1",))
+    newest = max(list_releases(store))
+    withdrawals = Withdrawals.open(store)
+    withdrawals.keep_key()
+    made = read_release(store, newest).ingest_id
+    people = (withdrawals.hash("N1"),)
+    withdrawals.add(Withdrawal(newest, made, "north", True, people, "2026-11-30T00:00:00", ""))
+    view = view_folder(store, "public")
+    shutil.copytree(store / "_store", view / "_store")
+    accounts = private_folder(store) / "views" / "public"
+    accounts.mkdir(parents=True)
+    pl.DataFrame(
+        {"cohort": ["north"], "person": [Audit(store).hash_person("N1")]}
+    ).write_parquet(accounts / f"{made}.people.parquet")
+    for word in ("N1", "SAMC000001", "samc000001"):
+        found = find_person(store, word)
+        assert (len(found.given), len(found.withdrawn)) == (1, 1)
+        assert found.views == {"public": (newest,)}
+        assert found.cohorts == ("north",)
+    other = find_person(store, "SAMC000002")
+    assert other.cohorts == ("north",)
+    assert (other.given, other.withdrawn, other.views) == ((), (), {})
 
 
 def test_who_asked_is_noted_and_no_name_is_written(

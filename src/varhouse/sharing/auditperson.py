@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from varhouse.governance.audit import Audit
+from varhouse.governance.fields import clean
 from varhouse.governance.ledger import Ledger
 from varhouse.governed import ROLES, private_folder, view_folder
 from varhouse.language import CHINESE, ENGLISH
@@ -16,7 +17,7 @@ from varhouse.sharing.auditevents import Passed, read_passed
 from varhouse.sharing.audittexts import LETTER, OUTCOME, PERSON
 from varhouse.sharing.gatefacts import person_hasher
 from varhouse.sharing.given import Meter
-from varhouse.sharing.people import PERSON_BYTES, find_people
+from varhouse.sharing.people import PERSON_BYTES, find_people, has_accession
 from varhouse.store.errata import sealed_releases
 from varhouse.store.ledger import Entry
 from varhouse.store.ledger import Ledger as Withdrawals
@@ -25,6 +26,9 @@ from varhouse.store.releases import list_releases, read_release
 
 ASKED = "person_asked"
 """Event of the audit log: that somebody asked what became of a person."""
+
+Names = set[tuple[str, str | None]]
+"""Sample ids of a person, or their keyed hashes, and the cohort that each is of; None: any."""
 
 
 @dataclass(frozen=True)
@@ -96,36 +100,38 @@ def find_person(store: Path, sample: str, cohort: str | None = None) -> Person:
     hasher = person_hasher(store)
     sealed = sorted(sealed_releases(store))
     releases: dict[int, tuple[str, ...]] = {}
+    names: Names = {(sample, cohort)}
     persons = {h[:PERSON_BYTES] for h in map(hasher, _without_store(store, sample, cohort))}
     for number in list_releases(store):
         if number in sealed:
             continue
-        cohorts, found = _in_release(store, number, sample, cohort)
-        if cohorts:
-            releases[number] = cohorts
+        own, found = _in_release(store, number, sample, cohort)
+        if own:
+            releases[number] = tuple(sorted({c for _, c in own if c}))
+        names |= own
         persons |= found
     meter = Meter(store)
-    own = {
+    files = {
         name
         for name in {p.persons for p in read_passed(audit.events()) if p.persons}
         if persons & set(meter.persons(name)["person"].to_list())
     }
-    given = [p for p in read_passed(audit.events()) if p.counts and p.persons in own]
+    given = [p for p in read_passed(audit.events()) if p.counts and p.persons in files]
     person = audit.hash_person(sample)
     audit.note(ASKED, person=person, cohort=cohort)
     return Person(
         person,
         releases,
         tuple(sealed),
-        dict(_in_views(store, person, cohort)),
+        dict(_in_views(store, {(audit.hash_person(s), c) for s, c in names})),
         tuple(given),
-        tuple(_withdrawals(store, sample, cohort)),
+        tuple(_withdrawals(store, names)),
     )
 
 
 def _without_store(store: Path, sample: str, cohort: str | None) -> Iterator[str]:
     """Give what tells the person where no release is asked (`people._identity`)."""
-    yield f"accession\0{sample.upper()}"
+    yield f"accession\0{clean(sample).upper()}"
     known = Ledger.open(store).cohorts()
     for name in {cohort} if cohort else {*known}:
         yield f"cohort\0{name}\0{sample}"
@@ -134,32 +140,37 @@ def _without_store(store: Path, sample: str, cohort: str | None) -> Iterator[str
 
 def _in_release(
     store: Path, number: int, sample: str, cohort: str | None
-) -> tuple[tuple[str, ...], set[bytes]]:
-    """Say in which cohorts of a release the sample is, and who that is."""
+) -> tuple[Names, set[bytes]]:
+    """Say as what sample of which cohorts a release has the person, and who that is."""
     opened = open_store(store, number)
     if "samples" not in opened.tables:
-        return (), set()
+        return set(), set()
     rows = opened.scan("samples").select("cohort", "sample", "attributes")
-    named = pl.col("sample") == sample
-    by_accession = pl.col("attributes").str.contains(f'"{sample}"', literal=True)
-    found = rows.filter(named | by_accession).collect()
+    named, text = pl.col("sample") == sample, pl.col("attributes").str.to_lowercase()
+    may_be = named | text.str.contains(clean(sample).lower(), literal=True)
+    found = rows.filter(may_be).collect()
+    # The word may stand in any cell: that of a batch or a place is nobody's name.
+    own = [s == sample or has_accession(a or "", sample) for _, s, a in found.iter_rows()]
+    found = found.filter(pl.Series(own, dtype=pl.Boolean))
     if cohort is not None:
         found = found.filter(pl.col("cohort") == cohort)
     cohorts = sorted(set(found["cohort"].to_list()))
     if not cohorts:
-        return (), set()
+        return set(), set()
     ledger = Ledger.open(store)
     known = ledger.cohorts()
     links = {n: r.same_people_as for n, r in known.items() if r.same_people_as}
     people = find_people(opened, person_hasher(store), cohorts, links, {})
     mine = people.join(found.select("cohort", "sample"), on=["cohort", "sample"], how="semi")
-    return tuple(cohorts), set(mine["person"].to_list())
+    return set(found.select("sample", "cohort").iter_rows()), set(mine["person"].to_list())
 
 
-def _in_views(
-    store: Path, person: str, cohort: str | None
-) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Give the releases of views that count a person."""
+def _in_views(store: Path, hashes: Names) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Give the releases of views that count a person, by keyed hashes of the sample ids."""
+    of_cohort = (
+        (h, pl.lit(value=True) if c is None else pl.col("cohort") == c) for h, c in hashes
+    )
+    is_own = pl.any_horizontal((pl.col("person") == h) & own for h, own in of_cohort)
     for role in ROLES:
         root = view_folder(store, role)
         if not (root / "_store").is_dir():
@@ -172,20 +183,17 @@ def _in_views(
             if number in gone or not file.is_file():
                 continue
             rows = pl.read_parquet(file, columns=["cohort", "person"])
-            mine = rows.filter(pl.col("person") == person)
-            if cohort is not None:
-                mine = mine.filter(pl.col("cohort") == cohort)
-            if mine.height:
+            if rows.filter(is_own).height:
                 found.append(number)
         if found:
             yield role, tuple(found)
 
 
-def _withdrawals(store: Path, sample: str, cohort: str | None) -> Iterator[Entry]:
+def _withdrawals(store: Path, names: Names) -> Iterator[Entry]:
     withdrawals = Withdrawals.open(store)
-    own = withdrawals.hash(sample)
+    own = [(withdrawals.hash(sample), cohort) for sample, cohort in names]
     for entry in withdrawals.entries:
-        if own in entry.people and (cohort is None or entry.concerns(cohort)):
+        if any(h in entry.people and (c is None or entry.concerns(c)) for h, c in own):
             yield entry
 
 

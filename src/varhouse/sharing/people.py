@@ -18,7 +18,7 @@ Two people count once only if accession, or name and all they carry, are equal.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,12 +137,20 @@ def _accessions(
     cohorts: Sequence[str], sheet: Sequence[Mapping[str, str]]
 ) -> list[str | None]:
     """Give what tells each sample: its own accession, not one of a study or of several."""
-    said: list[str | None] = []
-    for cells in sheet:
-        words = (clean(cells[n]).upper() for n in ACCESSIONS if cells.get(n))
-        said.append(next((w for w in words if _is_of_a_sample(w)), None))
+    said = [next(_words_of(cells), None) for cells in sheet]
     often = Counter(zip(cohorts, said, strict=True))
     return [w if often[c, w] == 1 else None for c, w in zip(cohorts, said, strict=True)]
+
+
+def _words_of(cells: Mapping[str, str]) -> Iterator[str]:
+    """Give the words of a row of the sheet that may be the accession of its sample."""
+    words = (clean(cells[n]).upper() for n in ACCESSIONS if cells.get(n))
+    return (w for w in words if _is_of_a_sample(w))
+
+
+def has_accession(attributes: str, word: str) -> bool:
+    """Tell whether the further columns of a sample's row call it by an accession."""
+    return clean(word).upper() in _words_of(_sheet(attributes))
 
 
 def _is_of_a_sample(word: str) -> bool:
