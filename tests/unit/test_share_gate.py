@@ -457,12 +457,19 @@ def test_rules_are_entered_with_a_copy_that_nobody_changes_unseen(
     assert main(["share", "rules", str(store), str(own)]) == 0
     assert "version ours, 1 rules" in capsys.readouterr().out
     assert asked(store, "inside").answer is ALLOW
-    own.unlink()
     entries = Ledger.open(store).head[0]
     copy = next((store / "_store/governance").glob("rules-*.yaml"))
+    for harm in (copy.unlink, lambda: copy.write_text(OF_INGEST.replace("ethics", "consent"))):
+        harm()
+        with pytest.raises(AccessError, match="not those of the ledger") as refused:
+            asked(store, "inside")
+        # The fix that it names: the same book again, of which the ledger has its entry.
+        assert "varhouse share rules STORE FILE" in str(refused.value.fix)
+        assert main(["share", "rules", str(store), str(own)]) == 0
+        assert asked(store, "inside").answer is ALLOW
+    assert Ledger.open(store).head[0] == entries
+    own.unlink()
     copy.write_text(OF_INGEST.replace("ethics", "consent"))
-    with pytest.raises(AccessError, match="not those of the ledger"):
-        asked(store, "inside")
     assert main(["share", "rules", str(store), "builtin"]) == 0
     assert main(["share", "rules", str(store), "builtin"]) == 0
     assert Ledger.open(store).head[0] == entries + 1

@@ -41,7 +41,7 @@ def rules_in_use(store: Path, *, any_builtin: bool = False) -> RuleBook | None:
     ConfigError, InputError
         If they cannot be read.
     OtherRulesError
-        If they are others than were entered.
+        If they are others than were entered, or gone.
     """
     ledger = Ledger.find(store)
     said = ledger.rules() if ledger else None
@@ -50,14 +50,17 @@ def rules_in_use(store: Path, *, any_builtin: bool = False) -> RuleBook | None:
     name = str(said.get("file") or BUILTIN)
     # An absolute path stays what it is.
     path = BUILTIN if name == BUILTIN else str(store / name)
-    book = load_rules(path)
     digest = str(said.get("digest") or "")
+    new = BUILTIN if name == BUILTIN else "FILE"
+    others = OtherRulesError(
+        OTHER_RULES.say(file=path, digest=digest[:12]), OTHER_RULES_FIX.say(name=new)
+    )
+    if digest and name != BUILTIN and not Path(path).is_file():
+        raise others
+    book = load_rules(path)
     may_differ = any_builtin and name == BUILTIN
     if digest and digest != book.digest and not may_differ:
-        new = BUILTIN if name == BUILTIN else "FILE"
-        raise OtherRulesError(
-            OTHER_RULES.say(file=path, digest=digest[:12]), OTHER_RULES_FIX.say(name=new)
-        )
+        raise others
     return book
 
 
@@ -78,13 +81,23 @@ def enter_book(store: Path, name: str, note: str) -> tuple[RuleBook, bool]:
     """
     book = load_rules(name)
     ledger = Ledger.open(store)
-    if (ledger.rules() or {}).get("digest") == book.digest:
-        return book, False
+    said = ledger.rules() or {}
+    is_known = said.get("digest") == book.digest
     kept = name
     if name != BUILTIN:
         copy = governance_folder(store) / f"rules-{book.digest[:12]}.yaml"
-        write_text(copy, read_text(Path(name)), flush=True)
         kept = copy.relative_to(store).as_posix()
+        text = read_text(Path(name))
+        # Also of a book that is known: its copy may have been changed or taken away, and to
+        # enter it anew is what the refusal asks for.
+        if not is_known or (said.get("file") == kept and not _is_there(copy, text)):
+            write_text(copy, text, flush=True)
+    if is_known:
+        return book, False
     fields = {"file": kept, "digest": book.digest, "version": book.version}
     ledger.add("rules", "", fields, note)
     return book, True
+
+
+def _is_there(copy: Path, text: str) -> bool:
+    return copy.is_file() and copy.read_bytes() == text.encode()
