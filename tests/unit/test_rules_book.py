@@ -222,6 +222,12 @@ def test_what_is_no_book_is_refused(tmp_path: Path, text: str) -> None:
         load_rules(tmp_path / "b.yaml")
 
 
+def test_a_definition_replaces_none_but_that_of_its_name(tmp_path: Path) -> None:
+    own = {"name": "one", "when": NO, "replaces": ["two"]}
+    with pytest.raises(ConfigError, match="one: no key 'replaces' is known"):
+        load_rules(book(tmp_path, rule(), definitions=[own]))
+
+
 def test_no_yaml_and_no_file(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text("a: [")
     with pytest.raises(InputError, match="not YAML"):

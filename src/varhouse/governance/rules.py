@@ -23,8 +23,8 @@ A book is a file (or several, joined) of this form; `data/governance/rules.yaml`
         title: {en, zh}
         text: {en, zh}
 
-A definition may have `from`, `until`, `status` and `replaces`-by-name, too, so that a draft
-that changes a word alone changes all rules that say it.
+A definition may have `from`, `until` and `status`, too; a draft takes the place of that of its
+name, so that one which changes a word alone changes all rules that say it.
 """
 
 from functools import cache

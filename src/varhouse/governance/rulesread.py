@@ -165,7 +165,7 @@ class Reader:
             text=item.both("text"),
             source=item.source(),
             certainty=item.one_of("certainty", CERTAINTIES),
-            dated=item.dated(),
+            dated=item.dated(may_replace=True),
             needs=tuple(item.needs()),
             guards=item.flag("guards", default=True),
             human=item.flag("human", default=True),
@@ -277,13 +277,15 @@ class _Item:
             return None
         return value
 
-    def dated(self) -> Dated:
+    def dated(self, *, may_replace: bool = False) -> Dated:
         since, until = self.day("from"), self.day("until")
         if since and until and until < since:
             self.say(f"until {until} lies before from {since}", "correct one of both")
         status = self.one_of("status", STATUSES) if "status" in self.raw else "in_force"
         self.asked.add("status")
-        replaces = self.texts("replaces") if "replaces" in self.raw else []
+        # A draft of a definition takes the place of that of its name: it names no other.
+        names_others = may_replace and "replaces" in self.raw
+        replaces = self.texts("replaces") if names_others else []
         return Dated(since, until, status, tuple(replaces))
 
     def source(self) -> Source:
