@@ -120,8 +120,12 @@ def test_the_command_reports(store: Path, capsys: pytest.CaptureFixture[str]) ->
     assert SECRET not in out
     code, out, _ = run(capsys, "audit", "log", store, "--all")
     assert [x.split("\t")[3] for x in out.splitlines()][-2:] == ["share", "shared"]
+    assert run(capsys, "audit", "log", store, "--all", "--since", "2999-01-01")[:2] == (0, "")
+    assert run(capsys, "audit", "log", store, "--all", "--until", "2999-01-01")[1] == out
+    assert run(capsys, "audit", "log", store, "--all", "--rule", "x")[0] == 2
     code, _, err = run(capsys, "audit", "log", store, "--since", "31.1.2026")
     assert code == 2
+    assert "--since '31.1.2026' is no day" in err
     assert "2027-01-31" in err
 
 

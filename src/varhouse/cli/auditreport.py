@@ -6,8 +6,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from varhouse.cli.audit import add_store, check_governed
+from varhouse.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from varhouse.governance.chain import Link
     from varhouse.sharing.auditevents import Asked
 
 
@@ -51,8 +55,8 @@ def _asked(args: argparse.Namespace) -> "Asked":
     from varhouse.sharing.auditevents import Asked
 
     return Asked(
-        day_of(args.since), day_of(args.until), tuple(args.recipient), tuple(args.cohort),
-        tuple(args.rule),
+        day_of(args.since, "--since"), day_of(args.until, "--until"),
+        tuple(args.recipient), tuple(args.cohort), tuple(args.rule),
     )  # fmt: skip
 
 
@@ -86,6 +90,21 @@ def _report(args: argparse.Namespace) -> int:
     return 0
 
 
+def _of_days(links: "Sequence[Link]", args: argparse.Namespace) -> "Iterator[Link]":
+    """Give events by their days: most of those of --all have no recipient, cohort or rules."""
+    for name in ("recipient", "cohort", "rule"):
+        if getattr(args, name):
+            raise UsageError(
+                f"--{name} does not go with --all", "leave one out; --since and --until go"
+            )
+    asked = _asked(args)
+    first, last = (d.isoformat() if d else "" for d in (asked.since, asked.until))
+    for link in links:
+        day = link.time[:10]
+        if first <= day and (not last or day <= last):
+            yield link
+
+
 def _log(args: argparse.Namespace) -> int:
     from varhouse.governance.audit import Audit
     from varhouse.masking import say
@@ -96,7 +115,7 @@ def _log(args: argparse.Namespace) -> int:
     check_governed(args.store)
     links = Audit(args.store).events()
     if args.all:
-        for link in links:
+        for link in _of_days(links, args):
             if args.json:
                 print(json.dumps(asdict(link), ensure_ascii=False))
             else:

@@ -81,7 +81,7 @@ def request_of(args: argparse.Namespace, what: str) -> "Request":
     ------
     UsageError
         If it is not said to whom.
-    AccessError
+    StoreError
         If the store is not governed.
     """
     from varhouse.cli.export import _read_names
@@ -123,8 +123,8 @@ def check_governed(store: Path) -> None:
         )
 
 
-def day_of(text: str | None) -> date | None:
-    """Read a day as ISO 8601 has it.
+def day_of(text: str | None, option: str = "--on") -> date | None:
+    """Read the day of an option as ISO 8601 has it.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def day_of(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"--on {text!r} is no day", "write it as 2027-01-31") from None
+        raise UsageError(f"{option} {text!r} is no day", "write it as 2027-01-31") from None
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,11 +5,9 @@ import json
 import logging
 import sys
 from dataclasses import asdict
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from varhouse.errors import UsageError
 from varhouse.language import Text
 
 if TYPE_CHECKING:
@@ -105,6 +103,7 @@ def add_parser(steps: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the release and say what came of it."""
+    from varhouse.cli.sharecheck import day_of
     from varhouse.sharing.views import Wanted, release_view
 
     done = release_view(
@@ -114,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
             release=args.release,
             hold=tuple(args.hold),
             leave_out=tuple(args.leave_out),
-            on=_day(args.on),
+            on=day_of(args.on),
             dry_run=args.dry_run,
             wait=args.wait,
         )
@@ -147,12 +146,3 @@ def _say(role: str, done: "Released") -> None:
             log.info(ROWS.say(table=table, **counts))
         elif table == "variants":
             log.info(ALLELES.say(shown=counts["shown"], hidden=counts["hidden"]))
-
-
-def _day(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"--on {text}: no day", "write it as 2027-01-31") from None
