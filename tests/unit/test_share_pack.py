@@ -202,11 +202,21 @@ def test_only_the_recipient_reads_what_is_encrypted(
     assert {p.suffix for p in files} == {".c4gh"}
 
 
-def test_the_key_may_stand_in_the_ledger(whole: Path, tmp_path: Path) -> None:
+def test_the_key_may_stand_in_the_ledger(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     store = tmp_path / "store"
     shutil.copytree(whole, store)
     command = ["share", "pack", str(store), "--to", HOME, "--cohort", "a", "--encrypt", "-o"]
     assert main([*command, str(tmp_path / "no")]) == 2
+    # A backup is sealed for the house, whoever is to be given the data afterwards.
+    assert main([*command[:-1], "--for", "backup", "-o", str(tmp_path / "no")]) == 2
+    assert "no key of inside" in capsys.readouterr().err
+    (tmp_path / "noise").write_bytes(bytes(range(256)))
+    assert (
+        main([*command[:-1], "--key", str(tmp_path / "noise"), "-o", str(tmp_path / "no")])
+        == 1
+    )
     public, _, secret = key_pair(tmp_path, "own")
     line = public.read_text().splitlines()[1]
     Ledger.open(store).add("recipient", HOME, {"crypt4gh_key": line})

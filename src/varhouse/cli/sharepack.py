@@ -142,20 +142,22 @@ def _with_role(args: argparse.Namespace, request: "Request") -> "Request":
 
 def _key(args: argparse.Namespace, decision: "Decision") -> bytes | None:
     from varhouse.sharing.seal import read_public_key
+    from varhouse.textfile import read_text
 
     if not args.encrypt:
         if args.key is not None:
             raise UsageError("--key goes with --encrypt", "add --encrypt")
         return None
     if args.key is not None:
-        return read_public_key(args.key.read_text(), str(args.key))
-    recipient = decision.found.recipient
+        return read_public_key(read_text(args.key), str(args.key))
+    # Of a backup that is the house: who is to be given the data does not open it.
+    name, recipient = decision.request.recipient, decision.found.recipient
     if recipient is None or not recipient.crypt4gh_key:
         raise UsageError(
-            f"the ledger has no key of {args.to}",
+            f"the ledger has no key of {name}",
             "--key FILE.pub, or enter it: varhouse ledger import STORE recipients.tsv",
         )
-    return read_public_key(recipient.crypt4gh_key, f"the key of {args.to} in the ledger")
+    return read_public_key(recipient.crypt4gh_key, f"the key of {name} in the ledger")
 
 
 def check_bytes(path: Path, release: int, tables: Sequence[str]) -> None:
