@@ -2,7 +2,6 @@
 
 import argparse
 import importlib
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +39,7 @@ def add_parser(commands: Any) -> None:
         title="commands", metavar="COMMAND", dest="audit_name", required=True
     )
     for name in STEPS:
-        if importlib.util.find_spec(f"varhouse.cli.{name}") is not None:
-            importlib.import_module(f"varhouse.cli.{name}").add_parser(steps)
+        importlib.import_module(f"varhouse.cli.{name}").add_parser(steps)
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:

@@ -2,11 +2,10 @@
 
 import argparse
 import importlib
-import importlib.util
 from typing import Any
 
 STEPS = ("sharecheck", "sharepack", "sharereceipt", "sharerelease", "sharerules")
-"""Modules of its commands, in the order of the help; one that is not built is not there."""
+"""Modules of its commands, in the order of the help."""
 
 
 def add_parser(commands: Any) -> None:
@@ -22,5 +21,4 @@ def add_parser(commands: Any) -> None:
         title="commands", metavar="COMMAND", dest="share_name", required=True
     )
     for name in STEPS:
-        if importlib.util.find_spec(f"varhouse.cli.{name}") is not None:
-            importlib.import_module(f"varhouse.cli.{name}").add_parser(steps)
+        importlib.import_module(f"varhouse.cli.{name}").add_parser(steps)
