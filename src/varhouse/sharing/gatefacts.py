@@ -14,6 +14,7 @@ import polars as pl
 
 from varhouse.errors import UsageError, nearest, one_of
 from varhouse.governance.audit import Audit
+from varhouse.governance.judgefacts import facts_of as ledger_facts
 from varhouse.governance.judgefacts import papers_for as papers_of_cohort
 from varhouse.governance.ledger import Ledger
 from varhouse.governance.model import CohortRecord, Paper, Recipient, RecipientKind
@@ -261,9 +262,13 @@ def facts_of(found: Gathered, cohort: str, people: Count, us: int | None) -> dic
     counted: dict[str, Any] = dict(people.facts())
     if cohort in found.uncounted:
         counted = dict.fromkeys(counted)
-    facts: dict[str, Any] = {
+    papers = record.papers if record is not None else ()
+    # What the ledger says of a cohort is the same to every gate; people are counted here.
+    of_ledger = ledger_facts(record, found.on)
+    return {
         "action": "share",
         "content": found.request.content.value,
+        **{k: v for k, v in of_ledger.items() if k.startswith("cohort.")},
         **counted,
         "people.us": us,
         "recipient.kind": recipient.kind.value if recipient else None,
@@ -271,36 +276,8 @@ def facts_of(found: Gathered, cohort: str, people: Count, us: int | None) -> dic
         "recipient.country": (recipient.country or None) if recipient else None,
         "recipient.foreign_share": recipient.foreign_share if recipient else None,
         "purpose": found.request.purpose or None,
-        **dict.fromkeys(f"cohort.{n}" for n in _OF_COHORT),
-        "foreign.resources": [],
+        "foreign.resources": sorted({r for p in papers for r in p.resources}),
         "cohorts": [cohort],
-    }
-    if record is not None:
-        facts |= _cohort_facts(record, found.on)
-    return facts
-
-
-_OF_COHORT = (
-    "is_pedigree", "generations_affected", "disease", "is_specific_region", "foreign_share",
-    "tier", "duo", "ai_training", "is_embargoed", "is_withdrawn", "taxon",
-)  # fmt: skip
-
-
-def _cohort_facts(record: CohortRecord, on: date) -> dict[str, Any]:
-    consent = record.consent
-    return {
-        "cohort.is_pedigree": record.is_pedigree,
-        "cohort.generations_affected": record.generations_affected,
-        "cohort.disease": record.disease or None,
-        "cohort.is_specific_region": record.is_specific_region,
-        "cohort.foreign_share": record.foreign_share,
-        "cohort.tier": record.tier.value if record.tier else None,
-        "cohort.duo": list(consent.duo) if consent else None,
-        "cohort.ai_training": consent.ai_training if consent else None,
-        "cohort.is_embargoed": is_embargoed(record, on),
-        "cohort.is_withdrawn": record.is_withdrawn,
-        "cohort.taxon": record.taxon,
-        "foreign.resources": sorted({r for p in record.papers for r in p.resources}),
     }
 
 
