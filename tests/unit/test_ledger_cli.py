@@ -122,6 +122,11 @@ def test_check_names_what_is_missing_and_what_runs_out(
     n = max(60, people_of(store, "north"))
     fewer = f"ethics approval E2 covers 59 people, the cohort has {n}"
     assert ("north", "missing", fewer) in told("--on", "2027-01-02")[1]
+    # Of another assay: nobody of the cohort is missing in it.
+    run(capfd, "ledger", "add", store, "paper", "ethics:E2", "assays=WES")
+    assert not any("covers" in x[2] for x in told("--on", "2027-01-02")[1])
+    run(capfd, "ledger", "add", store, "paper", "ethics:E2", "assays=WES;WGS")
+    assert ("north", "missing", fewer) in told("--on", "2027-01-02")[1]
     # More people came in than are said.
     run(capfd, "ledger", "add", store, "cohort", "north", "people_total=60")
     other = f"the ledger says 60 people, the store has {people_of(store, 'north')}"

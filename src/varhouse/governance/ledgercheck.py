@@ -204,5 +204,8 @@ def _of_paper(
     ):
         yield Concern.SOON, _PAPER.say(**said, day=paper.valid_until)
     people = max(record.people_total or 0, n, *record.people.values())
+    if paper.assays and any(m for a, m in record.people.items() if a not in paper.assays):
+        # One for each assay will do (`judge`): it need not cover who was read otherwise.
+        people = min(people, sum(record.people.get(a, 0) for a in paper.assays))
     if paper.people is not None and paper.people < people:
         yield Concern.MISSING, _FEWER.say(**said, n=paper.people, people=people)
