@@ -162,7 +162,7 @@ def _in_release(
     links = {n: r.same_people_as for n, r in known.items() if r.same_people_as}
     people = find_people(opened, person_hasher(store), cohorts, links, {})
     mine = people.join(found.select("cohort", "sample"), on=["cohort", "sample"], how="semi")
-    return set(found.select("sample", "cohort").iter_rows()), set(mine["person"].to_list())
+    return {(s, c) for c, s, _ in found.iter_rows()}, set(mine["person"].to_list())
 
 
 def _in_views(store: Path, hashes: Names) -> Iterator[tuple[str, tuple[int, ...]]]:
