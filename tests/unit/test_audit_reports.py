@@ -278,6 +278,9 @@ def test_a_store_as_it_was_written_is_verified(
     told = json.loads(run(capsys, "audit", "verify", store, "--json")[1])
     assert told["problems"] == []
     assert told["anchors"] > 0
+    n, digest = anchors[0][1].split(":")
+    for kept, code in ((digest[:8].upper(), 0), (digest[:7], 2), ("0" * 8, 1)):
+        assert run(capsys, "audit", "verify", store, "--anchor", f"{n}:{kept}")[0] == code
     assert run(capsys, "audit", "verify", store, "--anchor", "7")[0] == 2
 
 

@@ -32,7 +32,8 @@ def add_parser(steps: Any) -> None:
     for name, what in (("--anchor", "ledger"), ("--audit-anchor", "audit log")):
         parser.add_argument(
             name, action="append", default=[], metavar="N:DIGEST",
-            help=f"a head of the {what} that was kept elsewhere; may be repeated",
+            help=f"a head of the {what} that was kept elsewhere, its first digits will do; "
+            "may be repeated",
         )  # fmt: skip
     parser.add_argument(
         "--receipt", action="append", default=[], type=Path, metavar="FILE",
@@ -44,12 +45,13 @@ def add_parser(steps: Any) -> None:
 def _heads(texts: list[str]) -> list[tuple[int, str]]:
     heads = []
     for text in texts:
-        found = re.fullmatch(r"([0-9]{1,9}):([0-9a-f]{64})", text)
+        found = re.fullmatch(r"([0-9]{1,9}):([0-9a-fA-F]{8,64})", text)
         if found is None:
             raise UsageError(
-                f"{text!r} is no anchor", "N:DIGEST, as `varhouse audit verify` prints it"
+                f"{text!r} is no anchor",
+                "N:DIGEST, as `varhouse audit verify` prints it; 8 of its 64 digits will do",
             )
-        heads.append((int(found[1]), found[2]))
+        heads.append((int(found[1]), found[2].lower()))
     return heads
 
 

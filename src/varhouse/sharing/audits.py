@@ -20,6 +20,9 @@ from varhouse.store.releases import list_releases, read_release
 ANCHOR = "governance"
 """In the meta of a release: the head of the ledger when it was made."""
 
+LEAST_DIGITS = 8
+"""Digits of a digest that tell a line from one that was made in its place."""
+
 
 Heads = tuple[tuple[int, str], ...]
 
@@ -205,7 +208,9 @@ def _known_heads(links: list[Any] | None, key: str) -> Iterator[tuple[int, str]]
 
 
 def _is_there(links: Sequence[Any], n: int, digest: str) -> bool:
-    return not n or (n <= len(links) and links[n - 1].digest == digest)
+    """Tell whether a line has a digest, or its first digits, as people keep them."""
+    is_enough = len(digest) >= LEAST_DIGITS
+    return not n or (n <= len(links) and is_enough and links[n - 1].digest.startswith(digest))
 
 
 def _heads_of_releases(store: Path) -> Iterator[tuple[str, tuple[int, str]]]:
