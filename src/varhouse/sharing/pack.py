@@ -101,7 +101,8 @@ def make_pack(order: Order) -> Made:
         raise UsageError(f"{out} is there already", "name a folder that is not there")
     if not decision.is_allowed:
         with way_out(decision.request, decision=decision):
-            raise AssertionError
+            # It is asked again there: a paper was entered meanwhile. This was not the answer.
+            raise decision.refusal()
     sealer = None if order.key is None else Sealer(order.key)
     source = _source(order)
     with_people = decision.request.content is Content.INDIVIDUAL
