@@ -16,7 +16,8 @@ _TEXT = """\
 The ledger of permits: of each cohort the legal holder, ethics approval, consent, permits,
 reviews and receipts, tier, embargo; recipients and grants. Entries are only added; each holds
 the digest of the one before, so that one changed line is found. The first entry makes the
-store governed: from then on nothing leaves it but by varhouse share. docs/ledger.md tells all,
+store governed: from then on nothing leaves it but through the egress gate, to a recipient of
+the ledger (--to; varhouse share check asks). docs/ledger.md tells all,
 docs/zh/ledger.md in Chinese. Messages are in the language of VARHOUSE_LANGUAGE or LANG.
 
 example:
