@@ -46,23 +46,3 @@ def add_store(parser: argparse.ArgumentParser) -> None:
     """Declare the store and --json."""
     parser.add_argument("store", type=Path, metavar="STORE", help="the store's root folder")
     parser.add_argument("--json", action="store_true", help="as JSON")
-
-
-def check_governed(store: Path) -> None:
-    """Check that a store has an audit log to read.
-
-    Raises
-    ------
-    StoreError
-        If there is no store, or it is not governed.
-    """
-    from varhouse.errors import StoreError
-    from varhouse.governed import is_governed
-    from varhouse.store.layout import read_store_file
-
-    read_store_file(store)
-    if not is_governed(store):
-        raise StoreError(
-            f"{store} is not governed: it has no ledger of permits and no audit log",
-            "varhouse ledger import STORE SHEET makes one",
-        )

@@ -5,7 +5,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from varhouse.cli.audit import add_store, check_governed
+from varhouse.cli.audit import add_store
+from varhouse.cli.sharecheck import check_governed
 from varhouse.errors import UsageError
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from varhouse.cli.audit import add_store, check_governed
+from varhouse.cli.audit import add_store
+from varhouse.cli.sharecheck import check_governed
 from varhouse.errors import UsageError
 
 _TEXT = """\

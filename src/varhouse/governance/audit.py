@@ -152,10 +152,6 @@ class Audit:
         """Give the head of the ledger that the last event names; (0, zeros) without one."""
         return _ledger_head(self.chain.last())
 
-    def ledger_anchors(self) -> list[tuple[int, str]]:
-        """List the heads of the ledger that the log knows."""
-        return [head for head in map(_ledger_head, self.events()) if head[0]]
-
 
 def _body(event: str, facts: dict[str, Any], head: tuple[int, str]) -> dict[str, Any]:
     return {"event": event, **as_json(facts), _HEAD: {"n": head[0], "digest": head[1]}}

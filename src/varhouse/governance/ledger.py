@@ -253,11 +253,6 @@ class Ledger:
             raise MistakesError(problems, _IN_ENTRIES)
         return bodies
 
-    def audit_anchors(self) -> list[tuple[int, str]]:
-        """List the heads of the audit log that entries know."""
-        heads = (x.body.get(AUDIT_HEAD, {}) for x in self.links)
-        return [(h["n"], h["digest"]) for h in heads if h.get("n")]
-
 
 def _check_not_taken_away(store: Path) -> None:
     """Check that a store whose audit log has events still has its ledger."""
