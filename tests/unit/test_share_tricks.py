@@ -17,6 +17,7 @@ from varhouse.sharing import gate
 from varhouse.sharing.gate import ask, way_out
 from varhouse.sharing.given import FAILED, SHARED
 from varhouse.sharing.request import Answer, Content, Request
+from varhouse.store.reader import open_store
 from varhouse.submission.packs import Order
 
 ABROAD = "Demo Abroad"
@@ -149,7 +150,7 @@ def test_no_pack_is_made_of_a_view(tmp_path: Path) -> None:
     view = store / "_views" / "inside"
     view.mkdir(parents=True)
     order = Order(view, "gvm", "a", tmp_path / "pack", recipient=ABROAD)
-    with pytest.raises(UsageError, match="is a view"), _let_out(order):
+    with pytest.raises(UsageError, match="is a view"), _let_out(order, open_store(store)):
         raise AssertionError
 
 
