@@ -8,15 +8,10 @@ import pytest
 from attackworlds import Frames, attacked, count, make_people
 from builders import make_small_store, make_store
 
+from varhouse.attack.assumed import Assumed
+from varhouse.attack.bounds import beyond, bounds_of
 from varhouse.attack.differencing import difference, rest_of
-from varhouse.attack.measure import (
-    Assumed,
-    beyond,
-    bounds_of,
-    measure,
-    measure_tables,
-    publicly,
-)
+from varhouse.attack.measure import measure, measure_tables, publicly
 from varhouse.attack.smallcells import find_small
 from varhouse.cli import main
 from varhouse.disclosure.earlier import Earlier

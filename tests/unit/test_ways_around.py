@@ -29,7 +29,7 @@ from redteam import (
 )
 
 import varhouse
-from varhouse.attack.measure import rows_of
+from varhouse.attack.counts import rows_of
 from varhouse.attack.smallcells import find_small
 from varhouse.cli import main
 from varhouse.governed import private_folder, view_folder

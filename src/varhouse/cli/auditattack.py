@@ -59,7 +59,9 @@ def add_parser(steps: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Attack, and say how far each attack got."""
-    from varhouse.attack.measure import Assumed, beyond, measure
+    from varhouse.attack.assumed import Assumed
+    from varhouse.attack.bounds import beyond
+    from varhouse.attack.measure import measure
     from varhouse.attack.texts import lines_of
     from varhouse.governed import is_governed
     from varhouse.masking import say

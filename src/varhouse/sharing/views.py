@@ -20,7 +20,9 @@ from typing import Any
 import polars as pl
 
 from varhouse import __version__
-from varhouse.attack.measure import Assumed, beyond, bounds_of, measure_tables
+from varhouse.attack.assumed import Assumed
+from varhouse.attack.bounds import beyond, bounds_of
+from varhouse.attack.measure import measure_tables
 from varhouse.attack.planned import Planned
 from varhouse.attack.texts import ATTACKED, ATTACKED_FIX, name_of
 from varhouse.disclosure.policy import ROUND
