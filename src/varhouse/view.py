@@ -73,6 +73,15 @@ NOT_SHOWN_NOW = Text(
     "what was made for the role {role} shows a cohort that it may be shown no more",
     "角色 {role} 的视图库中含有现已不得向其展示的队列",
 )
+MADE_FOR = Text(
+    "the view store {store} was made for the role {role}, and has what the role {asked} may"
+    " not see",
+    "视图库 {store} 系为角色 {role} 生成,含有角色 {asked} 无权查看的内容",
+)
+MADE_FOR_FIX = Text(
+    "open the view of the role {asked}: varhouse share release STORE --role {asked} makes it",
+    "请打开角色 {asked} 的视图库,可由 varhouse share release STORE --role {asked} 生成",
+)
 SHOWS_SEALED = Text(
     "it shows release {release} of the governed store, which was sealed",
     "该视图展示的是受管理的库的发布版本 {release},该版本已封存",

@@ -18,7 +18,7 @@ from varhouse.store.layout import read_store_file
 from varhouse.store.lock import store_lock
 from varhouse.store.reader import Store
 from varhouse.store.releases import list_releases, read_release, read_tags, resolve_release
-from varhouse.store.viewstores import ROLE, root_for, shown_release
+from varhouse.store.viewstores import ROLE, check_made_for, role_of, root_for, shown_release
 from varhouse.view import View
 
 
@@ -36,10 +36,17 @@ def log_releases(path: Path, audience: str = CONTROLLED) -> list[dict[str, Any]]
     list of dict
         release, parent, time, operation, ingest_id, version, digest, tags, event (with what
         became of cohorts, `history.CHANGED`), errata (kind, reason and time of each).
+
+    Raises
+    ------
+    AccessError
+        If it is the view store of a role that sees more.
     """
     view = View(audience)
-    read_store_file(path)
-    path = root_for(path.absolute(), view.audience) if view.is_limited else path
+    meta = read_store_file(path)
+    if view.is_limited:
+        path = root_for(path.absolute(), view.audience)
+        meta = read_store_file(path)
     names: dict[int, list[str]] = {}
     for tag, number in read_tags(path).items():
         names.setdefault(number, []).append(tag)
@@ -47,6 +54,7 @@ def log_releases(path: Path, audience: str = CONTROLLED) -> list[dict[str, Any]]
     rows = []
     for number in list_releases(path):
         release = read_release(path, number)
+        check_made_for(path.name, role_of(path, {**meta, **release.meta}), view.audience)
         rows.append(
             {
                 "release": number,

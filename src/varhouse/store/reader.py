@@ -35,7 +35,14 @@ from varhouse.store.rows import may_be_open, overlapping, scan_files
 from varhouse.store.sources import is_restricted, known_sources, source_of
 from varhouse.store.table_methods import TableMethods
 from varhouse.store.touched import recorded
-from varhouse.store.viewstores import ROLE, Closed, check_shown, role_of, root_for
+from varhouse.store.viewstores import (
+    ROLE,
+    Closed,
+    check_made_for,
+    check_shown,
+    role_of,
+    root_for,
+)
 from varhouse.tables.digest import EMPTY
 from varhouse.tables.schema import KEY, TABLES, Table, annotation_table
 from varhouse.view import LEFT_OUT, NO_GRANT, NO_GRANT_FIX, View
@@ -52,7 +59,8 @@ def open_store(
     """Open a store for reading, pinned to one release.
 
     Of a governed store a role below `controlled` reads the view store that was made for it
-    (`varhouse share release`). A view store shows no more than its role sees, whoever asks.
+    (`varhouse share release`). A view store shows no more than its role sees, whoever asks,
+    and is not opened for a role that sees less: it has rows that are not for that one.
 
     Parameters
     ----------
@@ -73,7 +81,7 @@ def open_store(
     ------
     AccessError
         If the store is governed, and has no view store of the role, or one that shows what
-        may be shown no more.
+        may be shown no more; or if it is the view store of a role that sees more.
     StoreError
         If there is no store, no such release, it was sealed, or the format is newer.
     """
@@ -274,7 +282,14 @@ class Store(TableMethods):
             Cohorts to leave out, see `View.cohorts_hidden`.
         withheld
             Further sources to leave out, such as those that another release restricts.
+
+        Raises
+        ------
+        AccessError
+            If it is a view store of a role that sees more: columns could be left out, but
+            which of its cohorts and alleles the lesser role may see only its own view knows.
         """
+        check_made_for(self.path.name, self.made_for, role)
         view = replace(
             self.view.lowered(role), cohorts_hidden=self.view.cohorts_hidden | set(hidden)
         )

@@ -17,6 +17,8 @@ from varhouse.governed import ROLES, is_governed, view_folder
 from varhouse.store.errata import BY_RETENTION, SEALED, read_errata
 from varhouse.store.mirror import MARK
 from varhouse.view import (
+    MADE_FOR,
+    MADE_FOR_FIX,
     NO_VIEW,
     NO_VIEW_FIX,
     NO_VIEW_REMOTE_FIX,
@@ -73,6 +75,29 @@ def role_of(root: Path, meta: Mapping[str, Any]) -> str | None:
             "use the version of varhouse that made it, or newer",
         )
     return str(role)
+
+
+def check_made_for(store: str, made_for: str | None, role: str) -> None:
+    """Check that a store is not opened for a role that sees less than the one it was made for.
+
+    Parameters
+    ----------
+    store
+        What messages call it.
+    made_for
+        The role of a view store; None: it is none.
+    role
+        Who asks.
+
+    Raises
+    ------
+    AccessError
+        If it is.
+    """
+    if made_for in ROLES and role in ROLES and ROLES.index(role) < ROLES.index(made_for):
+        raise AccessError(
+            MADE_FOR.say(store=store, role=made_for, asked=role), MADE_FOR_FIX.say(asked=role)
+        )
 
 
 def shown_release(meta: Mapping[str, Any]) -> int | None:
