@@ -10,7 +10,9 @@ from governedstores import make_governed, papers, sample_rows
 
 from varhouse.cli.wayoutput import state_of
 from varhouse.errors import AccessError, UsageError
+from varhouse.governance import days
 from varhouse.governance.audit import Audit
+from varhouse.governance.days import today
 from varhouse.governance.ledger import Entry
 from varhouse.governance.rules import load_rules
 from varhouse.sharing import gate
@@ -110,7 +112,7 @@ def test_houses_that_a_third_joins_are_one() -> None:
 def expired(tmp_path: Path) -> Path:
     """A store whose papers for abroad ran out yesterday."""
     people = {"a": sample_rows("a", [f"S{i}" for i in range(7)])}
-    last = datetime.now(UTC).date() - timedelta(days=1)
+    last = today() - timedelta(days=1)
     return make_governed(
         tmp_path / "store", people, papers(ABROAD, ["a"], valid_until=last.isoformat())
     )
@@ -138,9 +140,10 @@ def test_other_rules_let_nothing_out(expired: Path) -> None:
 def test_a_clock_that_was_set_back_brings_no_permit_back(
     expired: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate, "today", lambda: date(2024, 1, 1))
+    real = today()
+    monkeypatch.setattr(days, "now", lambda: datetime(2024, 1, 1, tzinfo=UTC))
     assert not ask(Request(expired, recipient=ABROAD)).is_allowed
-    assert gate.day_of(expired) == datetime.now(UTC).date()
+    assert gate.day_of(expired) == real
 
 
 def test_no_pack_is_made_of_a_view(tmp_path: Path) -> None:

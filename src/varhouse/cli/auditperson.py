@@ -72,7 +72,7 @@ def _person(args: argparse.Namespace) -> int:
 
 def _erasure(args: argparse.Namespace) -> int:
     from varhouse.files import write_text
-    from varhouse.governance.ledger import today
+    from varhouse.governance.ledger import Ledger
     from varhouse.sharing.auditperson import letters, remaining
 
     person = _find(args)
@@ -82,7 +82,7 @@ def _erasure(args: argparse.Namespace) -> int:
         )
         text += "\n"
     else:
-        text = letters(person, today())
+        text = letters(person, Ledger.open(args.store).today())
     if args.output is None:
         sys.stdout.write(text)
     else:

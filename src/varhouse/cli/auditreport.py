@@ -11,6 +11,7 @@ from varhouse.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import tzinfo
 
     from varhouse.governance.chain import Link
     from varhouse.sharing.auditevents import Asked
@@ -42,7 +43,7 @@ def add_parser(steps: Any) -> None:
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
     add_store(parser)
-    parser.add_argument("--since", metavar="DAY", help="from this day on: 2026-01-31 (UTC)")
+    parser.add_argument("--since", metavar="DAY", help="from this day on: 2026-01-31")
     parser.add_argument("--until", metavar="DAY", help="up to this day, included")
     for name in ("recipient", "cohort", "rule"):
         parser.add_argument(
@@ -91,38 +92,41 @@ def _report(args: argparse.Namespace) -> int:
     return 0
 
 
-def _of_days(links: "Sequence[Link]", args: argparse.Namespace) -> "Iterator[Link]":
+def _of_days(
+    links: "Sequence[Link]", zone: "tzinfo", args: argparse.Namespace
+) -> "Iterator[Link]":
     """Give events by their days: most of those of --all have no recipient, cohort or rules."""
     for name in ("recipient", "cohort", "rule"):
         if getattr(args, name):
             raise UsageError(
                 f"--{name} does not go with --all", "leave one out; --since and --until go"
             )
+    from varhouse.governance.days import day_of
+
     asked = _asked(args)
-    first, last = (d.isoformat() if d else "" for d in (asked.since, asked.until))
     for link in links:
-        day = link.time[:10]
-        if first <= day and (not last or day <= last):
+        if asked.of_days(day_of(link.time, zone)):
             yield link
 
 
 def _log(args: argparse.Namespace) -> int:
     from varhouse.governance.audit import Audit
+    from varhouse.governance.ledger import Ledger
     from varhouse.masking import say
     from varhouse.sharing.auditevents import choose, read_passed
     from varhouse.sharing.auditperson import digest_of
     from varhouse.sharing.audittexts import OUTCOME
 
     check_governed(args.store)
-    links = Audit(args.store).events()
+    links, zone = Audit(args.store).events(), Ledger.open(args.store).zone
     if args.all:
-        for link in _of_days(links, args):
+        for link in _of_days(links, zone, args):
             if args.json:
                 print(json.dumps(asdict(link), ensure_ascii=False))
             else:
                 say(f"{link.n}\t{link.time}\t{link.by}\t{link.body.get('event')}")
         return 0
-    for p in choose(read_passed(links), _asked(args)):
+    for p in choose(read_passed(links, zone), _asked(args)):
         if args.json:
             print(json.dumps(p.as_json(), ensure_ascii=False))
             continue

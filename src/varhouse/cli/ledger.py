@@ -162,9 +162,10 @@ def _add_add(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 
 def _add(args: argparse.Namespace) -> int:
-    from varhouse.governance.ledger import Ledger, today
+    from varhouse.governance.ledger import Ledger
     from varhouse.masking import say
 
+    ledger = Ledger.open(args.store)
     fields: dict[str, str | None] = {}
     for word in args.fields:
         name, equals, value = word.partition("=")
@@ -173,9 +174,9 @@ def _add(args: argparse.Namespace) -> int:
         fields[name] = value
     fields |= dict.fromkeys(args.clear)
     if args.kind == "withdraw" and not fields:
-        fields["from"] = today().isoformat()
+        fields["from"] = ledger.today().isoformat()
     subject = "" if args.subject == "-" else args.subject
-    link = Ledger.open(args.store).add(args.kind, subject, fields, args.note)
+    link = ledger.add(args.kind, subject, fields, args.note)
     say(f"{ledgershow.label('entered')} {link.n}: {link.body['kind']} {link.body['subject']}")
     say(f"{ledgershow.label('head')} {link.n}:{link.digest}")
     return 0

@@ -162,14 +162,13 @@ def _open(store: Path) -> "Ledger":
 
 def _show(args: argparse.Namespace) -> int:
     from varhouse.governance.fields import near
-    from varhouse.governance.ledger import today
     from varhouse.governance.ledgerjson import as_json
     from varhouse.masking import say
 
     ledger = _open(args.store)
     if args.known is not None:
         ledger = ledger.as_known(args.known)
-    on = args.on or today()
+    on = args.on or ledger.today()
     cohorts = ledger.cohorts(on)
     if args.cohort is not None:
         if args.cohort not in cohorts:
@@ -324,12 +323,11 @@ def _of_releases(store: Path) -> Iterator[tuple[str, int, str]]:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from varhouse.governance.ledger import today
     from varhouse.governance.ledgercheck import CONCERNS, Concern, check
     from varhouse.masking import say
 
     ledger = _open(args.store)
-    found = check(ledger, args.on or today(), args.days, _stored(args.store))
+    found = check(ledger, args.on or ledger.today(), args.days, _stored(args.store))
     if args.json:
         told = [{"cohort": o.cohort, "concern": o.concern, "what": o.what} for o in found]
         print(json.dumps(told, indent=1, ensure_ascii=False))

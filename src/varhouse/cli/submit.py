@@ -185,13 +185,13 @@ def _add_survey(steps: Any) -> None:
 
 
 def _run_survey(args: argparse.Namespace) -> int:
-    from varhouse.governance.ledger import today
+    from varhouse.governance.ledger import Ledger
     from varhouse.submission.folder import check_free
     from varhouse.submission.survey import NATIONAL, make_return, write_return
     from varhouse.submission.texts import DONE
 
     check_free(args.output)
-    found = make_return(args.store, args.on or today(), args.round)
+    found = make_return(args.store, args.on or Ledger.open(args.store).today(), args.round)
     for note in found.notes:
         log.warning("%s", note)
     write_return(found, args.output, args.store)
@@ -245,15 +245,16 @@ def _add_pedigrees(steps: Any) -> None:
 
 
 def _run_pedigrees(args: argparse.Namespace) -> int:
-    from varhouse.governance.ledger import Ledger, today
+    from varhouse.governance.ledger import Ledger
     from varhouse.submission.diseases import read_book
     from varhouse.submission.folder import check_free
     from varhouse.submission.pedigrees import find_families, write_findings
     from varhouse.submission.texts import PED, VERDICT
 
     check_free(args.output)
-    on = args.on or today()
-    records = Ledger.open(args.store).cohorts(on)
+    ledger = Ledger.open(args.store)
+    on = args.on or ledger.today()
+    records = ledger.cohorts(on)
     found = find_families(
         args.ped,
         read_book(args.definition),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from varhouse.errors import ConfigError
-from varhouse.governance.fieldkinds import KINDS, PEOPLE
+from varhouse.governance.fieldkinds import KINDS, OF_THE_STORE, PEOPLE
 from varhouse.governance.fields import FormError, near, read_text
 from varhouse.governance.ledgerstate import State
 from varhouse.governance.model import INSIDE, OPEN
@@ -84,7 +84,7 @@ def subject_of(kind: str, subject: str, fields: Mapping[str, Any]) -> str:
         return f"{fields['kind']}:{fields['number']}"
     if kind == "grant" and {"principal", "cohort"} <= fields.keys():
         return f"{fields['principal']}@{fields['cohort']}"
-    return kind if kind in ("rules", "small_counts") else ""
+    return kind if kind in {k.name for k in OF_THE_STORE} else ""
 
 
 def check_entry(

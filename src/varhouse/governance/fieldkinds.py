@@ -14,6 +14,7 @@ from varhouse.governance.codes import (
     read_province,
 )
 from varhouse.governance.codescredit import read_credit_code
+from varhouse.governance.days import ZONE
 from varhouse.governance.duo import read_duo
 from varhouse.governance.fields import (
     APART,
@@ -188,6 +189,7 @@ _WORDS = {
     "withdraw": Text("withdraw", "撤回"),
     "rules": Text("rules", "规则"),
     "small_counts": Text("small_counts", "小计数保护"),
+    "days": Text("days", "日期时区"),
 }
 
 
@@ -332,8 +334,16 @@ SMALL_COUNTS = _kind(
     _field("version", TEXT, "version", "版本"),
 )  # fmt: skip
 
+DAYS = _kind(
+    "days", "by which days is counted", "日期时区",
+    _field("zone", ZONE, "place or offset from UTC by which days are counted", "时区"),
+    needed=("zone",),
+)  # fmt: skip
+
+OF_THE_STORE = (RULES, SMALL_COUNTS, DAYS)
+"""Of the store as a whole: one of each, called as its kind is."""
+
 KINDS: dict[str, EntryKind] = {
-    k.name: k
-    for k in (COHORT, CONSENT, PAPER, RECIPIENT, GRANT, WITHDRAW, RULES, SMALL_COUNTS)
+    k.name: k for k in (COHORT, CONSENT, PAPER, RECIPIENT, GRANT, WITHDRAW, *OF_THE_STORE)
 }
 """Name of a kind, as entries have it, to the kind."""

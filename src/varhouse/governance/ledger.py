@@ -16,13 +16,14 @@ Decision support, not legal advice.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, tzinfo
 from pathlib import Path
 from typing import Any
 
 from varhouse.errors import AccessError, StoreError
 from varhouse.governance.audit import LEDGER_EVENT, Audit
 from varhouse.governance.chain import FIRST, Chain, Link
+from varhouse.governance.days import day_of, today, zone_of
 from varhouse.governance.entrycheck import MistakesError, check_entry, subject_of
 from varhouse.governance.ledgerstate import (
     State,
@@ -144,12 +145,26 @@ class Ledger:
         """Give the ledger as it was with its first `last` entries, or at the end of a day."""
         if isinstance(last, int):
             return Ledger(self.store, self.links[:last])
-        text = last.isoformat()
-        return Ledger(self.store, [x for x in self.links if x.time[:10] <= text])
+        return Ledger(self.store, [x for x in self.links if day_of(x.time, self.zone) <= last])
+
+    @property
+    def zone(self) -> tzinfo:
+        """The place by whose days is counted; China where no entry says another.
+
+        Raises
+        ------
+        ConfigError
+            If this machine does not know the place.
+        """
+        return zone_of(self.state.get(("days", "days"), {}).get("zone"))
+
+    def today(self) -> date:
+        """Give the day of today, as this ledger counts days."""
+        return today(self.zone)
 
     def cohorts(self, on: date | None = None) -> dict[str, CohortRecord]:
-        """Give all cohorts by name, as they are on a day (default: today, UTC)."""
-        day = on or today()
+        """Give all cohorts by name, as they are on a day (default: today)."""
+        day = on or self.today()
         if day not in self._cohorts:
             self._cohorts[day] = cohorts_of(self.state, day)
         return self._cohorts[day]
@@ -171,8 +186,8 @@ class Ledger:
         return self.recipients().get(name)
 
     def grants(self, on: date | None = None) -> list[Grant]:
-        """List the grants that hold on a day (default: today, UTC)."""
-        return grants_of(self.state, on or today())
+        """List the grants that hold on a day (default: today)."""
+        return grants_of(self.state, on or self.today())
 
     def rules(self) -> dict[str, Any] | None:
         """Tell which rules are in use: `file`, `digest`, `version`; None: not said."""
@@ -282,8 +297,3 @@ def _known_to_audit(store: Path) -> list[tuple[int, str]]:
     except AccessError:
         return marked
     return [*marked, head] if head[0] else marked
-
-
-def today() -> date:
-    """Give the day of today, UTC, as entries have it."""
-    return datetime.now(UTC).date()

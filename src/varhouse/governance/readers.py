@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 
 from varhouse.governance.chain import this_user
-from varhouse.governance.ledger import Ledger, today
+from varhouse.governance.ledger import Ledger
 from varhouse.governance.model import CohortRecord, Tier
 from varhouse.governed import CONTROLLED, INSIDE, PUBLIC, REGISTERED
 
@@ -40,7 +40,7 @@ def closed_cohorts(
     role
         One of `governed.ROLES`.
     on
-        The day (default: today, UTC).
+        The day (default: today, as the ledger counts days).
     user
         Name of the user of the system (default: who asks): to whom the ledger grants what is
         closed to others of `controlled`.
@@ -55,7 +55,7 @@ def closed_cohorts(
     ledger = Ledger.find(store)
     if ledger is None:
         return frozenset()
-    day = on or today()
+    day = on or ledger.today()
     cohorts = ledger.cohorts(day)
     if role != CONTROLLED:
         return frozenset(n for n, c in cohorts.items() if not shows_counts(c, role, day))

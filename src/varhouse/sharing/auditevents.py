@@ -7,10 +7,11 @@ it by `of`. `share_refused` and `read` stand by themselves (`sharing.given`). Ea
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, tzinfo
 from typing import Any
 
 from varhouse.governance.chain import Link
+from varhouse.governance.days import CHINA, day_of
 from varhouse.sharing.given import FAILED, READ, REFUSED, SHARE, SHARED
 
 LEFT, MAYBE, NOTHING = "left", "may_have_left", "failed"
@@ -29,7 +30,9 @@ class Passed:
     Attributes
     ----------
     n, time, by
-        Of the event that says what it is.
+        Of the event that says what it is; the time is UTC.
+    day
+        Its day, as the ledger counts days.
     outcome
         One of OUTCOMES.
     what
@@ -48,6 +51,7 @@ class Passed:
 
     n: int
     time: str
+    day: date
     by: str
     outcome: str
     what: str
@@ -67,11 +71,6 @@ class Passed:
         """Tell whether somebody has it, or may have."""
         return self.outcome in (LEFT, MAYBE)
 
-    @property
-    def day(self) -> date:
-        """Its day, UTC."""
-        return date.fromisoformat(self.time[:10])
-
     def as_json(self) -> dict[str, Any]:
         """Give it as JSON has it."""
         return {
@@ -83,8 +82,14 @@ class Passed:
         }  # fmt: skip
 
 
-def read_passed(links: Iterable[Link]) -> list[Passed]:
-    """Read what left, or was to, out of the events of the audit log, the oldest first."""
+def read_passed(links: Iterable[Link], zone: tzinfo = CHINA) -> list[Passed]:
+    """Read what left, or was to, out of the events of the audit log, the oldest first.
+
+    Parameters
+    ----------
+    zone
+        By which days is counted (`Ledger.zone`).
+    """
     found = list(links)
     ends = {
         x.body["of"]: x.body
@@ -92,13 +97,13 @@ def read_passed(links: Iterable[Link]) -> list[Passed]:
         if x.body.get("event") in (SHARED, FAILED) and "of" in x.body
     }
     return [
-        _passed(x, ends.get(x.n))
+        _passed(x, ends.get(x.n), zone)
         for x in found
         if x.body.get("event") in (SHARE, REFUSED, READ)
     ]
 
 
-def _passed(link: Link, end: dict[str, Any] | None) -> Passed:
+def _passed(link: Link, end: dict[str, Any] | None, zone: tzinfo) -> Passed:
     body = link.body
     outcome = str(body["event"])
     if outcome == SHARE:
@@ -114,6 +119,7 @@ def _passed(link: Link, end: dict[str, Any] | None) -> Passed:
     return Passed(
         n=link.n,
         time=link.time,
+        day=day_of(link.time, zone),
         by=link.by,
         outcome=outcome,
         what=str(body.get("what", "")),
@@ -140,11 +146,16 @@ class Asked:
     cohorts: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
 
+    def of_days(self, day: date) -> bool:
+        """Tell whether a day is asked for; both ends are included."""
+        return (self.since is None or self.since <= day) and (
+            self.until is None or day <= self.until
+        )
+
     def fits(self, passed: Passed) -> bool:
-        """Tell whether something is asked for; both days are included."""
+        """Tell whether something is asked for."""
         return (
-            (self.since is None or passed.day >= self.since)
-            and (self.until is None or passed.day <= self.until)
+            self.of_days(passed.day)
             and (not self.recipients or passed.recipient in self.recipients)
             and (not self.cohorts or bool({*self.cohorts} & {*passed.cohorts}))
             and (not self.rules or bool({*self.rules} & {*passed.rules}))

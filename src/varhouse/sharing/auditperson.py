@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, tzinfo
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from varhouse.governance.audit import Audit
+from varhouse.governance.days import CHINA, day_of
 from varhouse.governance.fields import clean
 from varhouse.governance.ledger import Ledger
 from varhouse.governed import ROLES, private_folder, view_folder
@@ -49,6 +50,8 @@ class Person:
         What left with him in it, or may have.
     withdrawn
         Entries of the list of withdrawals.
+    zone
+        By which days is counted (`Ledger.zone`).
     """
 
     hash: str
@@ -57,6 +60,7 @@ class Person:
     views: dict[str, tuple[int, ...]]
     given: tuple[Passed, ...]
     withdrawn: tuple[Entry, ...]
+    zone: tzinfo = CHINA
 
     @property
     def cohorts(self) -> tuple[str, ...]:
@@ -116,7 +120,9 @@ def find_person(store: Path, sample: str, cohort: str | None = None) -> Person:
         for name in {p.persons for p in read_passed(audit.events()) if p.persons}
         if persons & set(meter.persons(name)["person"].to_list())
     }
-    given = [p for p in read_passed(audit.events()) if p.counts and p.persons in files]
+    zone = Ledger.open(store).zone
+    passed = read_passed(audit.events(), zone)
+    given = [p for p in passed if p.counts and p.persons in files]
     person = audit.hash_person(sample)
     audit.note(ASKED, person=person, cohort=cohort)
     return Person(
@@ -126,6 +132,7 @@ def find_person(store: Path, sample: str, cohort: str | None = None) -> Person:
         dict(_in_views(store, {(audit.hash_person(s), c) for s, c in names})),
         tuple(given),
         tuple(_withdrawals(store, names)),
+        zone,
     )
 
 
@@ -203,7 +210,7 @@ def _withdrawals(store: Path, names: Names) -> Iterator[Entry]:
 def describe(person: Person, language: str | None = None) -> list[str]:
     """Say what became of a person, a line each."""
     lines = _held(person, language)
-    lines += [_withdrawal(e, language) for e in person.withdrawn]
+    lines += [_withdrawal(e, person.zone, language) for e in person.withdrawn]
     if not person.is_known:
         return lines
     return lines + (list(_givings(person.given, language)) or [PERSON["none"].say(language)])
@@ -229,9 +236,10 @@ def _numbers(numbers: Iterable[int]) -> str:
     return ", ".join(map(str, numbers))
 
 
-def _withdrawal(entry: Entry, language: str | None) -> str:
+def _withdrawal(entry: Entry, zone: tzinfo, language: str | None) -> str:
+    day = day_of(entry.time, zone).isoformat()
     return PERSON["withdrawn"].say(
-        language, cohort=entry.cohort, day=entry.time[:10], release=entry.release
+        language, cohort=entry.cohort, day=day, release=entry.release
     )
 
 
@@ -262,7 +270,9 @@ def letter(person: Person, day: date, language: str) -> str:
         return LETTER[name].say(language, **values)
 
     given = list(_givings(person.given, language)) or [PERSON["none"].say(language)]
-    gone = [_withdrawal(e, language) for e in person.withdrawn] or [say("not_withdrawn")]
+    gone = [_withdrawal(e, person.zone, language) for e in person.withdrawn] or [
+        say("not_withdrawn")
+    ]
     parts = [
         f"# {say('title', day=day.isoformat())}",
         say("who", person=person.hash),
@@ -303,7 +313,7 @@ def remaining(person: Person, language: str | None = None) -> list[str]:
     for p in person.given:
         by_recipient.setdefault(p.recipient, []).append(p)
     for recipient, found in sorted(by_recipient.items()):
-        givings = ", ".join(f"{p.time[:10]} {p.what} (n={p.n})" for p in found)
+        givings = ", ".join(f"{p.day} {p.what} (n={p.n})" for p in found)
         name = recipient if recipient in ("open", "inside") else "recipient"
         values = {"recipient": recipient} if name == "recipient" else {}
         out.append(say(name, givings=givings, **values))

@@ -76,7 +76,7 @@ def make_report(store: Path, asked: Asked) -> Report:
     AccessError, StoreError
         If the audit log may not be read, or was changed.
     """
-    passed = choose(read_passed(Audit(store).events()), asked)
+    passed = choose(read_passed(Audit(store).events(), Ledger.open(store).zone), asked)
     cells: dict[tuple[str, str], list[Passed]] = {}
     for p in passed:
         if p.outcome == READ:

@@ -15,7 +15,7 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,12 @@ from typing import Any
 import polars as pl
 
 from varhouse.errors import AccessError
+from varhouse.governance import days
 from varhouse.governance.audit import Audit
 from varhouse.governance.chain import Link
 from varhouse.governance.judge import KINDS as PAPERS
 from varhouse.governance.judge import judge
-from varhouse.governance.ledger import Ledger, today
+from varhouse.governance.ledger import Ledger
 from varhouse.governance.model import PaperKind, RecipientKind
 from varhouse.governance.rulesinuse import rules_in_use
 from varhouse.governance.rulesmodel import RuleBook
@@ -178,7 +179,7 @@ def ask(
     Parameters
     ----------
     on
-        The day; None: today, UTC (`day_of`).
+        The day; None: today (`day_of`).
     book
         Other rules than those of the store: what if.
     drafts
@@ -207,12 +208,13 @@ def ask(
 
 
 def day_of(store: Path) -> date:
-    """Give the day of today, UTC, or that of the last event where the clock says less.
+    """Give the day of today, or that of the last event where the clock says less.
 
     Whoever sets a clock back does not bring a permit back that has run out.
     """
-    day, last = today(), Audit(store).chain.last()
-    noted = datetime.fromisoformat(last.time).date() if last else day
+    ledger, last = Ledger.open(store), Audit(store).chain.last()
+    day = ledger.today()
+    noted = days.day_of(last.time, ledger.zone) if last else day
     if noted > day:
         log.warning("%s", CLOCK.say(day=day, noted=noted))
     return max(day, noted)

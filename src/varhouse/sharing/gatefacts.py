@@ -191,7 +191,7 @@ def _given(
     known: Mapping[str, CohortRecord],
 ) -> tuple[pl.DataFrame, pl.DataFrame, set[str], int | None]:
     """Find who was given before: to the recipient, to what belongs to it, to anybody."""
-    meter = Meter(request.store)
+    meter = Meter(request.store, ledger.zone)
     # Who has calls can count them: what is individual is aggregate as well.
     aggregate = (Content.INDIVIDUAL, Content.AGGREGATE)
     kinds = aggregate if request.content is Content.AGGREGATE else (Content.INDIVIDUAL,)

@@ -16,7 +16,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, tzinfo
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
@@ -28,6 +28,7 @@ from varhouse.errors import StoreError
 from varhouse.files import new_file
 from varhouse.governance.audit import Audit
 from varhouse.governance.chain import Link, refusals
+from varhouse.governance.days import CHINA, day_of
 from varhouse.governance.mark import Mark, read_mark
 from varhouse.governance.personkey import make_private_folder
 from varhouse.governed import audit_file, private_folder
@@ -51,7 +52,7 @@ class Giving:
     n
         Number of the event `share`.
     on
-        Its day, UTC.
+        Its day.
     people
         SHA-256 of the file of the persons.
     """
@@ -71,10 +72,12 @@ class Meter:
     ----------
     store
         The store's root folder. Nothing is made in it before something leaves.
+    zone
+        By which days is counted (`Ledger.zone`).
     """
 
-    def __init__(self, store: Path) -> None:
-        self.store = store
+    def __init__(self, store: Path, zone: tzinfo = CHINA) -> None:
+        self.store, self.zone = store, zone
         self.folder = private_folder(store) / "given"
 
     @cached_property
@@ -92,7 +95,9 @@ class Meter:
         events = Audit(self.store).events([mark.audit])
         failed = {x.body.get("of") for x in events if x.body.get("event") == FAILED}
         return tuple(
-            _giving(x) for x in events if x.body.get("event") == SHARE and x.n not in failed
+            _giving(x, self.zone)
+            for x in events
+            if x.body.get("event") == SHARE and x.n not in failed
         )
 
     def given(
@@ -185,11 +190,11 @@ def distinct(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     return whole.unique().sort("person", "assay")
 
 
-def _giving(link: Link) -> Giving:
+def _giving(link: Link, zone: tzinfo) -> Giving:
     body = link.body
     return Giving(
         link.n,
-        datetime.fromisoformat(link.time).date(),
+        day_of(link.time, zone),
         str(body["recipient"]),
         Content(body["content"]),
         tuple(body["cohorts"]),

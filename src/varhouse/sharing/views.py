@@ -28,7 +28,7 @@ from varhouse.attack.texts import ATTACKED, ATTACKED_FIX, name_of
 from varhouse.disclosure.policy import ROUND
 from varhouse.errors import AccessError, UsageError
 from varhouse.governance.budget import parse_allowance
-from varhouse.governance.ledger import Ledger, today
+from varhouse.governance.ledger import Ledger
 from varhouse.governance.personkey import PersonKey
 from varhouse.governed import INSIDE, ROLES, is_governed, view_folder
 from varhouse.sharing.gate import Decision, Passage, way_out
@@ -198,10 +198,10 @@ class _Making:
     def __init__(self, wanted: Wanted) -> None:
         self.wanted, self.path, self.role = wanted, wanted.store, wanted.role
         self.view_path = view_folder(self.path, self.role)
-        self.on = wanted.on or today()
         number = resolve_release(self.path, wanted.release)
         self.store = open_store(self.path, number)
         self.ledger = Ledger.open(self.path)
+        self.on = wanted.on or self.ledger.today()
         self.protection: Protection = protection_of(self.store, self.ledger, self.role)
         self.key = PersonKey(self.path)
         self.earlier = earlier_releases(self.path)

@@ -341,7 +341,7 @@ def _of_basis(
     known = {f.cohort for f in nights.faults if f.kind == "basis"} if nights else set()
     try:
         base = open_store(path, releases[-1].number)
-        permits = Permits.of_store(base, datetime.now(UTC).date())
+        permits = Permits.of_store(base)
         found = permits.lapsed(base) if permits else []
     except VarhouseError as error:
         if isinstance(error, AccessError) and not isinstance(error, OtherRulesError):

@@ -16,7 +16,8 @@ from typing import Any
 import varhouse
 from varhouse.errors import StoreError, UsageError, nearest
 from varhouse.files import whole_folder
-from varhouse.governance.ledger import Ledger, today
+from varhouse.governance.days import today
+from varhouse.governance.ledger import Ledger
 from varhouse.governed import PUBLIC, governed_store_of
 from varhouse.sharing.gate import way_out
 from varhouse.sharing.request import Content, Request
@@ -107,10 +108,10 @@ def make_pack(order: Order) -> Made:
         If the store has no such cohort.
     """
     check_free(order.folder)
-    on = order.on or today()
+    ledger = Ledger.find(order.store)
+    on = order.on or (ledger.today() if ledger else today())
     details = read_details(order.details)
     store = _open(order)
-    ledger = Ledger.find(order.store)
     record = ledger.cohort(order.cohort, on) if ledger else None
     individual = order.content is Content.INDIVIDUAL
     facts = gather(store, order.cohort, record, details, on, is_individual=individual)

@@ -12,13 +12,14 @@ What is in stays in, whatever ends: that it has no basis any more is told every 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from varhouse.governance import days
 from varhouse.governance.chain import FIRST
 from varhouse.governance.fieldkinds import COHORT
 from varhouse.governance.foreign import Hit, find_foreign
@@ -93,7 +94,7 @@ class Permits:
     book
         The rules.
     on
-        The day of the ingest, UTC.
+        The day of the ingest, as the ledger counts days.
     """
 
     def __init__(self, store: Path, book: RuleBook, on: date) -> None:
@@ -107,11 +108,11 @@ class Permits:
         configuration shall not open the door.
         """
         book = book_of(policy, store)
-        return None if book is None else cls(store, book, date.fromisoformat(started[:10]))
+        return None if book is None else cls(store, book, _day(store, started))
 
     @classmethod
-    def of_store(cls, base: Store, on: date) -> "Permits | None":
-        """Give what asks by the rules that a store goes by; None: by none.
+    def of_store(cls, base: Store) -> "Permits | None":
+        """Give what asks by the rules that a store goes by, today; None: by none.
 
         The ledger says which, else the settings of the last ingest.
         """
@@ -124,7 +125,7 @@ class Permits:
             folder = Path(said.get(FOLDER) or base.path)
             if name is not None:
                 book = load_rules(name if name == BUILTIN else folder / name)
-        return None if book is None else cls(base.path, book, on)
+        return None if book is None else cls(base.path, book, _day(base.path, days.now()))
 
     @cached_property
     def ledger(self) -> Ledger | None:
@@ -230,6 +231,11 @@ class Permits:
             if reasons:
                 out.append({"cohort": name, "reasons": reasons})
         return out
+
+
+def _day(store: Path, time: datetime | str) -> date:
+    ledger = Ledger.find(store)
+    return days.day_of(time, ledger.zone if ledger else days.CHINA)
 
 
 def _stored_foreign(base: Store, cohort: str, metadata: Mapping[str, str | None]) -> list[Hit]:
