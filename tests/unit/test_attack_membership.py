@@ -9,7 +9,7 @@ from varhouse.attack.beacon import (
     questions_needed,
     simulate_questions,
 )
-from varhouse.attack.chances import LogFactorials, absent
+from varhouse.attack.chances import CDF, LogFactorials, Q, fewer_than
 from varhouse.attack.membership import (
     Told,
     alleles_within,
@@ -84,8 +84,6 @@ def test_the_power_is_that_of_sankararaman(people: int, alleles: int) -> None:
     rng = np.random.default_rng(people + alleles)
     p = rng.uniform(0.05, 0.95, alleles)
     release = exact(rng.binomial(2 * people, p), 2 * people, p)
-    from varhouse.attack.chances import CDF, Q  # noqa: PLC0415
-
     closed = CDF(np.sqrt(alleles / people) + Q(0.05))
     assert expected(release).power[0.05] == pytest.approx(closed, abs=0.05)
     drawn = simulate(release, rng, (1500, 4000)).power[0.05]
@@ -105,6 +103,28 @@ def test_real_members_are_found_as_drawn_ones_are() -> None:
     assert scores(release, missing)[0] == 0
 
 
+@pytest.mark.parametrize("people", [300, 1000])
+def test_children_of_members_are_found_by_half_of_the_evidence(people: int) -> None:
+    """Half of his copies are a member's: z(power) - z(rate) = sqrt(alleles / people) / 2.
+
+    The closed form against the normal law, against drawn ones, and against children of a
+    whole drawn cohort (by their own likelihood ratio, which is near that of members).
+    """
+    rng = np.random.default_rng(people)
+    alleles = 3000
+    p = rng.uniform(0.05, 0.95, alleles)
+    parents = rng.binomial(2, p, (people, alleles))
+    release = exact(parents.sum(axis=0), 2 * people, p)
+    closed = CDF(np.sqrt(alleles / people) / 2 + Q(0.05))
+    assert expected(release, relatives=True).power[0.05] == pytest.approx(closed, abs=0.05)
+    drawn = simulate(release, rng, (1500, 4000), relatives=True).power[0.05]
+    assert drawn == pytest.approx(closed, abs=0.05)
+    children = rng.binomial(1, parents / 2) + rng.binomial(1, p, parents.shape)
+    others = rng.binomial(2, p, (1500, alleles))
+    found = power_of(scores(release, children), scores(release, others), 0.05)
+    assert found == pytest.approx(closed, abs=0.07)
+
+
 def test_how_many_alleles_can_be_shown() -> None:
     assert alleles_within(1000, 0.1, 0.05) == 131
     assert alleles_within(1000, 0.05, 0.05) == 0
@@ -118,9 +138,22 @@ def test_how_many_alleles_can_be_shown() -> None:
 def test_the_chance_that_nobody_holds_an_allele() -> None:
     """With the neutral law it is 1 / (N + 1), see `NEUTRAL`."""
     for people in (1, 65, 1000):
-        assert absent(people, *NEUTRAL) == pytest.approx(1 / (people + 1))
+        assert fewer_than(1, people, *NEUTRAL) == pytest.approx(1 / (people + 1))
     # Beta(a, b) as its mean where it is narrow.
-    assert absent(10, 1e4, 9e4) == pytest.approx(0.9**20, rel=0.01)
+    assert fewer_than(1, 10, 1e4, 9e4) == pytest.approx(0.9**20, rel=0.01)
+
+
+@pytest.mark.parametrize("least", [0, 1, 5, 20, 21, 30])
+def test_the_chance_of_few_copies_is_that_of_the_binomial_over_all_frequencies(
+    least: int,
+) -> None:
+    """By adding up 10 people's binomials at 20,000 frequencies of the law 2 (1 - f)."""
+    f = (np.arange(20_000) + 0.5) / 20_000
+    copies = np.arange(min(least, 21))
+    logs = LogFactorials(20)
+    ways = [np.exp(logs.binomial(np.full(f.size, 20), np.full(f.size, j), f)) for j in copies]
+    summed = (sum(ways, np.zeros(f.size)) * 2 * (1 - f)).mean()
+    assert fewer_than(least, 10, *NEUTRAL) == pytest.approx(summed, abs=1e-5)
 
 
 def test_the_power_of_questions_is_its_rate_without_any() -> None:
@@ -142,6 +175,17 @@ def test_beacons_fall_as_published(people: int, published: int) -> None:
     assert power_of_questions(published, people) > 0.95
     assert published / 2 < questions_needed(people) <= published
     assert power_of_questions(published // 8, people) < 0.5
+
+
+def test_hiding_rare_alleles_takes_many_more_questions() -> None:
+    """Where k copies are needed for a yes: closed form, and a drawn beacon."""
+    needed = {k: questions_needed(65, least=k) for k in (1, 3, 5)}
+    assert needed[1] * 8 < needed[3] < needed[5]
+    rng = np.random.default_rng(2)
+    law = np.exp(np.log(1e-5) * rng.random(40_000))
+    drawn = [simulate_questions(law, 65, n, rng, 200, least=3)
+             for n in (needed[3], needed[3] // 8)]  # fmt: skip
+    assert drawn[0] > 0.85 > 0.6 > drawn[1]
 
 
 def test_a_simulated_beacon_falls_and_to_rare_alleles_sooner() -> None:

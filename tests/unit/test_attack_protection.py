@@ -12,15 +12,18 @@ from varhouse.attack.assumed import Assumed
 from varhouse.attack.bounds import beyond, bounds_of
 from varhouse.attack.differencing import difference, rest_of
 from varhouse.attack.measure import measure, measure_tables, publicly
+from varhouse.attack.scopes import told_of
 from varhouse.attack.smallcells import find_small
 from varhouse.cli import main
 from varhouse.disclosure.earlier import Earlier
-from varhouse.disclosure.policy import SmallCounts
+from varhouse.disclosure.policy import SmallCounts, parse
 from varhouse.disclosure.protect import protect_tables
 from varhouse.errors import ConfigError
 
 NONE = SmallCounts(k=1)
 FIVE = SmallCounts(k=5)
+POWER_OF_THE_FIXED_WORLD = {"": 0.19, "a": 0.27, "b": 0.30, "c": 0.56}
+"""Measured, and 0.05 for what is drawn; by cohort, the total first."""
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +107,43 @@ def test_a_view_is_measured(
     assert len(beyond(open_to, bound)) == 2
     assert measure_tables(kept_view, Assumed(k=5)) == kept
     assert "examples" not in publicly(open_to)
+
+
+def test_what_a_row_can_stand_for() -> None:
+    """Masked at k = 5: up to 4 people of two copies; rounded: all that rounds to it."""
+    rows = pl.DataFrame({"ac": [None, 0, 20, 40, 7], "an": [400] * 5})
+    rng = np.random.default_rng(1)
+    exact = told_of(rows, Assumed(k=5), rng)
+    assert list(zip(exact.low, exact.high, strict=True)) == [
+        (1, 8), (0, 0), (20, 20), (40, 40), (7, 7),
+    ]  # fmt: skip
+    rounded = told_of(rows.head(4), Assumed(k=5, rounding=20), rng)
+    assert list(zip(rounded.low, rounded.high, strict=True)) == [
+        (1, 8), (0, 0), (5, 29), (30, 49),
+    ]  # fmt: skip
+    fives = told_of(pl.DataFrame({"ac": [10], "an": [400]}), Assumed(k=5, rounding=5), rng)
+    assert (fives.low[0], fives.high[0]) == (8, 12)
+
+
+def test_no_change_of_the_protection_raises_the_power() -> None:
+    """The gate in CI: a fixed population, protected as the default says, within bounds.
+
+    Who changes protection or attack and gets above has given more away, or has
+    found that more was given away: neither is to pass unseen.
+    """
+    rng = np.random.default_rng(16)
+    people, genotypes, _ = make_people(rng, {"a": 150, "b": 120, "c": 30}, 200)
+    shown = protect_tables(*count(people, genotypes), parse(None)["public"])
+    found = measure_tables(Frames(shown.frequencies, shown.totals), Assumed(k=5))
+    bound = bounds_of({"power": max(POWER_OF_THE_FIXED_WORLD.values())})
+    assert beyond(found, bound) == []
+    by_scope = {s: m["power"]["0.05"] for s, m in found["membership"].items()}
+    assert by_scope.keys() == POWER_OF_THE_FIXED_WORLD.keys()
+    assert {s: p for s, p in by_scope.items() if p > POWER_OF_THE_FIXED_WORLD[s]} == {}
+    assert found["relatives"]["0.05"] < found["power"]["0.05"]
+    # With all counts as they are the gate would shut.
+    bare = measure_tables(Frames(*count(people, genotypes)), Assumed(k=5))
+    assert len(beyond(bare, bound)) >= 2
 
 
 def test_the_command_attacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

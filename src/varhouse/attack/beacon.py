@@ -2,7 +2,7 @@
 
 Shringarpure and Bustamante, Am J Hum Genet 2015, 97:631 (S&B below): the attacker asks for
 alleles that a target holds. If he is not in the beacon of N people, each answer is no with
-chance D_N (`chances.absent`); if he is, with chance delta D_(N-1), delta being the rate of
+chance D_N (`chances.fewer_than`); if he is, with chance delta D_(N-1), delta being the rate of
 wrong genotypes. The more questions are answered yes, the more likely he is a member.
 Raisaro et al., J Am Med Inform Assoc 2017, 24:799 (R) ask for his rarest alleles first.
 """
@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from varhouse.attack.chances import Floats, LogFactorials, absent
+from varhouse.attack.chances import Floats, LogFactorials, fewer_than
 
 DELTA = 1e-6
 """Rate of wrong genotypes, as S&B take it."""
@@ -21,14 +21,22 @@ NEUTRAL = (1.0, 2.0)
 size: f^-1 of all sites times 2 f (1 - f). Then D_N = 1 / (N + 1)."""
 
 
-def _binomial(n: int, p: float) -> Floats:
-    """Give P(K = 0..n) of K ~ Bin(n, p)."""
-    k = np.arange(n + 1)
-    factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
-    ways = factorials[n] - factorials[k] - factorials[n - k]
-    if p in (0.0, 1.0):
-        return np.asarray(k == (n if p else 0), dtype=np.float64)
-    return np.asarray(np.exp(ways + k * math.log(p) + (n - k) * math.log1p(-p)))
+def _few(n: int, p: float) -> Floats:
+    """Give P(K = 0..m) of K ~ Bin(n, p), up to an m beyond which there is hardly anything."""
+    most = min(n, int(n * p + 10 * math.sqrt(n * p) + 20))
+    if p <= 0 or p >= 1:
+        return np.asarray(np.arange(n + 1) == (n if p >= 1 else 0), dtype=np.float64)
+    k = np.arange(1, most + 1)
+    steps = np.concatenate([[0.0], np.cumsum(np.log((n - k + 1) / k))])
+    ways = steps + np.arange(most + 1) * (math.log(p) - math.log1p(-p))
+    return np.asarray(np.exp(ways + n * math.log1p(-p)))
+
+
+def _says_no(people: int, least: int, delta: float, law: tuple[float, float]) -> Floats:
+    """Give the chance of a no: of who is not in it, and of who is."""
+    no = fewer_than(least, people, *law)
+    own, wrong = (fewer_than(n, people - 1, *law) for n in (least - 1, least))
+    return np.array([no, (1 - delta) * own + delta * wrong])
 
 
 def power_of_questions(
@@ -37,6 +45,7 @@ def power_of_questions(
     rate: float = 0.05,
     delta: float = DELTA,
     law: tuple[float, float] = NEUTRAL,
+    least: int = 1,
 ) -> float:
     """Give the power of S&B after a number of questions; closed form.
 
@@ -44,14 +53,20 @@ def power_of_questions(
     for a member if it says no at most t times, t being the most for which others are taken
     for members at most at the rate; between two whole t a coin is thrown, which makes the
     test have just that rate.
+
+    Parameters
+    ----------
+    least
+        Copies from which on the answer is yes, as of `simulate_questions`.
     """
-    no = absent(people, *law)
-    no_for_member = delta * absent(people - 1, *law)
-    others = np.cumsum(_binomial(questions, no))
-    members = np.cumsum(_binomial(questions, no_for_member))
+    no, no_for_member = _says_no(people, least, delta, law)
+    others = np.cumsum(_few(questions, no))
+    members = np.cumsum(_few(questions, no_for_member))
+    # A member has fewer of them: beyond what was reckoned of his is nothing.
+    members = np.pad(members, (0, max(0, others.size - members.size)), mode="edge")
     t = int(np.searchsorted(others, rate, side="right"))
     below = (others[t - 1], members[t - 1]) if t else (0.0, 0.0)
-    if t > questions:
+    if t >= others.size:
         return 1.0
     coin = (rate - below[0]) / (others[t] - below[0])
     return float(below[1] + coin * (members[t] - below[1]))
@@ -63,15 +78,16 @@ def questions_needed(
     rate: float = 0.05,
     delta: float = DELTA,
     law: tuple[float, float] = NEUTRAL,
+    least: int = 1,
 ) -> int:
-    """Give the least number of questions that has a power."""
+    """Give the least number of questions for any of a target's alleles that has a power."""
     high = 1
-    while power_of_questions(high, people, rate, delta, law) < power:
+    while power_of_questions(high, people, rate, delta, law, least) < power:
         high *= 2
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
-        if power_of_questions(middle, people, rate, delta, law) < power:
+        if power_of_questions(middle, people, rate, delta, law, least) < power:
             low = middle
         else:
             high = middle

@@ -63,12 +63,20 @@ class LogFactorials:
         return out
 
 
-def absent(people: int, alpha: float, beta: float) -> float:
-    """Give the chance that no one of some people holds an allele.
+def fewer_than(least: int, people: int, alpha: float, beta: float) -> float:
+    """Give the chance that some people bear fewer than so many copies of an allele.
 
-    `E[(1 - f)^(2 N)]` of a frequency f ~ Beta(alpha, beta): D_N of Shringarpure and
-    Bustamante, Am J Hum Genet 2015, 97:631. By products for whole numbers of copies, so no
-    gamma function is needed: `prod (beta + i) / (alpha + beta + i)` for i below 2 N.
+    Of a frequency f ~ Beta(alpha, beta) the copies follow the beta-binomial law; of `least` 1
+    it is `E[(1 - f)^(2 N)]`, D_N of Shringarpure and Bustamante, Am J Hum Genet 2015, 97:631.
+    By products for whole numbers of copies, so no gamma function is needed:
+    `P(0) = prod (beta + i) / (alpha + beta + i)` for i below n = 2 N, and
+    `P(j + 1) / P(j) = (n - j) (alpha + j) / ((j + 1) (beta + n - j - 1))`.
     """
-    i = np.arange(2 * people, dtype=np.float64)
-    return float(np.exp(np.log((beta + i) / (alpha + beta + i)).sum()))
+    n = 2 * people
+    i = np.arange(n, dtype=np.float64)
+    term = float(np.exp(np.log((beta + i) / (alpha + beta + i)).sum()))
+    total = 0.0
+    for j in range(min(least, n + 1)):
+        total += term
+        term *= (n - j) * (alpha + j) / ((j + 1) * (beta + n - j - 1)) if j < n else 0.0
+    return min(total, 1.0)

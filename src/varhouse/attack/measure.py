@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from varhouse.attack.assumed import RATES, Assumed
-from varhouse.attack.beacon import simulate_questions
+from varhouse.attack.beacon import questions_needed, simulate_questions
 from varhouse.attack.counts import changed_counts, small_counts
 from varhouse.attack.planned import Readable
 from varhouse.attack.scopes import membership_by_scope
@@ -51,9 +51,11 @@ def measure(
     -------
     dict
         JSON: `k`, `seed`; `membership` by cohort (`` is the total) with `people`, `alleles`,
-        `power` by rate of false positives; `power` and `questions`: the greatest, and the
-        power of yes/no questions by number; `small_cells`, `differences`, `genotypes`, and
-        `examples` of cells (at most 20).
+        `power` by rate of false positives, and `relatives`, that of finding who is no member
+        and has a parent or a child who is; `power`, `relatives`: the greatest; `questions`:
+        the power of yes/no questions by number; `questions_needed`: how many for any of a
+        target's alleles have power 0.95 at 0.05 (None: nobody is there); `small_cells`,
+        `differences`, `genotypes`, and `examples` of cells (at most 20).
     """
     store = open_store(view, release)
     others = [
@@ -96,7 +98,12 @@ def measure_tables(
         "seed": assumed.seed,
         "membership": membership,
         "power": {str(r): max((p[str(r)] for p in powers), default=0.0) for r in RATES},
+        "relatives": {
+            str(r): max((m["relatives"][str(r)] for m in membership.values()), default=0.0)
+            for r in RATES
+        },
         "questions": _questions(people, assumed, rng),
+        "questions_needed": _needed(people, assumed),
         "small_cells": sum(cells.values()),
         "small_cells_by": cells,
         **changes,
@@ -127,3 +134,8 @@ def _questions(people: int, assumed: Assumed, rng: np.random.Generator) -> dict[
         )
         for n in QUESTIONS
     }
+
+
+def _needed(people: int, assumed: Assumed) -> int | None:
+    """Give how many questions find a member who is not asked for by his rarest alleles."""
+    return questions_needed(people, least=max(assumed.k, 1)) if people > 1 else None

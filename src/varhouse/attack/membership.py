@@ -98,6 +98,28 @@ def chances_of_members(told: Told) -> Floats:
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
+def chances_of_relatives(told: Told) -> Floats:
+    """Give how likely 0, 1 and 2 copies are for a parent or a child of a member: alleles x 3.
+
+    One of his two copies is one of the member's, the other is of the population.
+    """
+    members, p = chances_of_members(told), told.p
+    shared = members[:, 1] / 2 + members[:, 2]
+    none, both = (1 - shared) * (1 - p), shared * p
+    return np.stack([none, 1 - none - both, both], axis=1)
+
+
+def _attacked(told: Told, relatives: bool) -> tuple[Floats, Floats, Floats]:
+    """Give chances of who is looked for, and of others, and the evidence that tells them."""
+    others = chances_of_others(told)
+    if not relatives:
+        return chances_of_members(told), others, evidence(told)
+    sought = chances_of_relatives(told)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        table = np.log(sought) - np.log(others)
+    return sought, others, np.maximum(np.nan_to_num(table, neginf=LEAST), LEAST)
+
+
 def scores(told: Told, copies: Ints) -> Floats:
     """Add the evidence up: people x alleles of copies (-1: not called), to a score each."""
     table = evidence(told)
@@ -123,6 +145,8 @@ def simulate(
     rng: np.random.Generator,
     people: tuple[int, int] = (400, 4000),
     rates: tuple[float, ...] = (0.05, 0.001),
+    *,
+    relatives: bool = False,
 ) -> Power:
     """Attack drawn members and drawn others, of independent alleles.
 
@@ -130,12 +154,12 @@ def simulate(
     ----------
     people
         How many members, and how many others, who set the threshold.
+    relatives
+        Parents or children of members are looked for in place of members.
     """
-    table = evidence(told)
+    *laws, table = _attacked(told, relatives)
     drawn = []
-    for chances, n in zip(
-        (chances_of_members(told), chances_of_others(told)), people, strict=True
-    ):
+    for chances, n in zip(laws, people, strict=True):
         total = np.zeros(n)
         step = max(1, PIECE // n)
         for i in range(0, len(told), step):
@@ -148,7 +172,13 @@ def simulate(
     return Power({r: power_of(drawn[0], drawn[1], r) for r in rates}, len(told))
 
 
-def expected(told: Told, rates: tuple[float, ...] = (0.05, 0.001), times: int = 1) -> Power:
+def expected(
+    told: Told,
+    rates: tuple[float, ...] = (0.05, 0.001),
+    times: float = 1,
+    *,
+    relatives: bool = False,
+) -> Power:
     """Give the power by the normal law, from mean and variance of the evidence of each allele.
 
     Good for many alleles of which none tells much; of all alleles at once, without drawing.
@@ -157,19 +187,23 @@ def expected(told: Told, rates: tuple[float, ...] = (0.05, 0.001), times: int = 
     ----------
     times
         How many times as many alleles there are of the kinds that are told of.
+    relatives
+        As of `simulate`.
     """
-    table = evidence(told)
+    *laws, table = _attacked(told, relatives)
     means, spreads = [], []
-    for chances in (chances_of_members(told), chances_of_others(told)):
+    for chances in laws:
         mean = (chances * table).sum(axis=1)
         means.append(float(mean.sum()) * times)
         square = (chances * table**2).sum(axis=1) - mean**2
         spreads.append(float(np.sqrt(max(square.sum() * times, 0.0))))
     apart = means[0] - means[1]
     if spreads[0] == 0 or apart <= 0:
-        return Power(dict.fromkeys(rates, 0.0 if apart <= 0 else 1.0), len(told) * times)
+        return Power(
+            dict.fromkeys(rates, 0.0 if apart <= 0 else 1.0), round(len(told) * times)
+        )
     found = {r: CDF((apart + Q(r) * spreads[1]) / spreads[0]) for r in rates}
-    return Power(found, len(told) * times)
+    return Power(found, round(len(told) * times))
 
 
 def alleles_within(people: float, power: float, rate: float) -> int:

@@ -19,6 +19,9 @@ from varhouse.tables.schema import KEY
 MOST_ALLELES = 20_000
 """Alleles of which members are drawn; more are reckoned by the normal law alone."""
 
+MEMBERS, RELATIVES = (400, 4000), (200, 4000)
+"""Who is drawn: those looked for, and others, who set the threshold."""
+
 MOST_ROWS = 4_000_000
 """Rows of a table of which the membership is reckoned; of more, every n-th position's."""
 
@@ -46,12 +49,14 @@ def membership_by_scope(
         told = told_of(known, assumed, rng)
         if not len(told):
             continue
-        power = _power(told, rng, times)
+        power = _power(told, rng, assumed, times)
+        relatives = _power(told, rng, assumed, times, relatives=True)
         people = int(np.median(told.an)) // 2
         found[scope] = {
             "people": people,
             "alleles": power.alleles,
             "power": {str(r): round(p, 4) for r, p in power.power.items()},
+            "relatives": {str(r): round(p, 4) for r, p in relatives.power.items()},
             "alleles_within": {"0.1": alleles_within(people, 0.1, RATES[0])},
         }
     return found
@@ -67,14 +72,26 @@ def _times(store: Readable) -> int:
     return max(1, -(-max(counts, default=0) // MOST_ROWS))
 
 
-def _power(told: Told, rng: np.random.Generator, times: int = 1) -> Power:
+def _power(
+    told: Told,
+    rng: np.random.Generator,
+    assumed: Assumed,
+    times: int = 1,
+    *,
+    relatives: bool = False,
+) -> Power:
     """Draw members where alleles are few, and reckon with the normal law where many are."""
+    people = RELATIVES if relatives else MEMBERS
     if len(told) <= MOST_ALLELES and times == 1:
-        return simulate(told, rng, rates=RATES)
+        return simulate(told, rng, people, RATES, relatives=relatives)
     size = min(len(told), MOST_ALLELES)
     some = told.some(np.sort(rng.choice(len(told), size, replace=False)))
-    drawn, reckoned = simulate(some, rng, rates=RATES), expected(told, RATES, times)
-    return Power({r: max(drawn.power[r], reckoned.power[r]) for r in RATES}, len(told) * times)
+    drawn = simulate(some, rng, people, RATES, relatives=relatives)
+    # The evidence of a rounded count is a sum over all that it stands for: of some is enough.
+    reckoned = some if assumed.rounding > 1 else told
+    of_all = len(told) * times / len(reckoned)
+    law = expected(reckoned, RATES, of_all, relatives=relatives)
+    return Power({r: max(drawn.power[r], law.power[r]) for r in RATES}, law.alleles)
 
 
 def _whole_rows(store: Readable, table: str, times: int) -> pl.DataFrame:
@@ -112,14 +129,29 @@ def told_of(rows: pl.DataFrame, assumed: Assumed, rng: np.random.Generator) -> T
     an = kept["an"].cast(pl.Int64).to_numpy()
     shown = kept["ac"].is_not_null().to_numpy()
     ac = kept["ac"].cast(pl.Int64).fill_null(0).to_numpy()
-    half = assumed.rounding // 2
-    low = np.where(shown, np.maximum(ac - half, 0), 1)
-    high = np.where(shown, np.minimum(ac + half, an), np.minimum(max(assumed.k - 1, 1), an))
-    p = _population(kept, shown, ac, an, assumed, rng)
+    low, high = _interval(ac, shown, an, assumed)
+    # A rounded count stands for any that rounds to it.
+    one = np.where(shown, rng.integers(low, high, endpoint=True), 0)
+    p = _population(kept, shown, one, an, assumed, rng)
     # Of what is masked to protect another: it is not small, and tells nothing.
     far = ~shown & (p * an > 4 * max(assumed.k, 1))
     used = ~far
     return Told(low[used], high[used], an[used], p[used])
+
+
+def _interval(ac: Ints, shown: Any, an: Ints, assumed: Assumed) -> tuple[Ints, Ints]:
+    """Give the least and the most copies that each row can stand for.
+
+    Fewer than k people bear up to 2 k - 2 copies. A multiple of the base stands for what is
+    rounded to it, halves up; 0 for none at all, and the base itself for all from k on.
+    """
+    base = max(assumed.rounding, 1)
+    low = np.where(shown, ac - base // 2, 1)
+    high = np.where(shown, ac - base // 2 + base - 1, max(2 * assumed.k - 2, 1))
+    if base > 1:
+        low = np.where(shown & (ac == base), np.minimum(low, max(assumed.k, 1)), low)
+        low, high = (np.where(shown & (ac == 0), 0, side) for side in (low, high))
+    return np.clip(low, 0, an), np.clip(high, 0, an)
 
 
 def _population(

@@ -36,6 +36,16 @@ LINES: dict[str, Text] = {
         "{scope}:{people:,} 人,{alleles:,} 个等位基因;成员推断的检验效能在假阳性率 0.05 下为 "
         "{power:.3f},0.001 下为 {rare:.3f}",
     ),
+    "relatives": Text(
+        "  who is no member and has a parent or child who is: power {power:.3f} at 0.05, "
+        "{rare:.3f} at 0.001",
+        "  本人不在其中而父母或子女在其中者:检验效能在 0.05 下为 {power:.3f},"
+        "0.001 下为 {rare:.3f}",
+    ),
+    "needed": Text(
+        "yes/no questions for any alleles of a target until power is 0.95 at 0.05: {n:,}",
+        "就目标的任意等位基因询问有无,检验效能达到 0.95(假阳性率 0.05)所需次数:{n:,}",
+    ),
     "questions": Text(
         "yes/no questions for a target's rarest alleles: {told}",
         "就目标最罕见的等位基因逐一询问有无:{told}",
@@ -99,11 +109,15 @@ def lines_of(measured: Mapping[str, Any]) -> list[str]:
                 rare=of["power"]["0.001"],
             )
         )
+        near = of["relatives"]
+        lines.append(LINES["relatives"].say(power=near["0.05"], rare=near["0.001"]))
     told = [
         LINES["question"].say(n=n, power=power) for n, power in measured["questions"].items()
     ]
     if told:
         lines.append(LINES["questions"].say(told=", ".join(told)))
+    if measured["questions_needed"] is not None:
+        lines.append(LINES["needed"].say(n=measured["questions_needed"]))
     k = measured["k"]
     if k > 1:
         lines.append(LINES["small"].say(k=k, n=measured["small_cells"]))

@@ -7,6 +7,7 @@ from varhouse.report.find import Ingest
 from varhouse.report.tables import facts, table
 
 _ALL = "all together"
+_RATES = ("0.05", "0.001")
 
 
 def attacks(ingest: Ingest) -> str:
@@ -16,15 +17,23 @@ def attacks(ingest: Ingest) -> str:
     if not isinstance(found, Mapping) or not found.get("power"):
         return ""
     rows = [
-        (scope or _ALL, of["people"], of["alleles"], of["power"]["0.05"], of["power"]["0.001"])
+        (
+            scope or _ALL, of["people"], of["alleles"], *(of["power"][r] for r in _RATES),
+            # Releases of before have no such number.
+            of.get("relatives", {}).get("0.05"),
+        )
         for scope, of in found["membership"].items()
-    ]
-    head = ("cohort", "people", "alleles used", "power at 0.05", "power at 0.001")
+    ]  # fmt: skip
+    head = (
+        "cohort", "people", "alleles used", "power at 0.05", "power at 0.001",
+        "of a relative, at 0.05",
+    )  # fmt: skip
     return (
         "<p>How far an attacker gets who has this view and its earlier releases, knows how "
         "frequent each allele is in the population, and holds a target's genotypes. Power is "
         "the share of members that he finds, at a share of false positives; without any "
-        "evidence it is that share.</p>"
+        "evidence it is that share. A relative is who is no "
+        "member, and has a parent or child who is.</p>"
         + facts(_facts(found))
         + table(head, rows, caption="Membership, by the likelihood ratio of each allele")
         + _questions(found)
@@ -53,7 +62,12 @@ def _questions(found: Mapping[str, Any]) -> str:
     rows = [(int(n), power) for n, power in found.get("questions", {}).items()]
     if not rows:
         return ""
-    return table(
-        ("questions", "power at 0.05"), rows,
-        caption="Yes or no for a target's rarest alleles, in a drawn population",
-    )  # fmt: skip
+    needed = found.get("questions_needed")
+    said = (
+        f"<p>Until power is 0.95 at 0.05 it takes {needed:,} questions for any of a target's "
+        "alleles, taken as independent.</p>"
+        if needed
+        else ""
+    )
+    caption = "Yes or no for a target's rarest alleles, in a drawn population"
+    return table(("questions", "power at 0.05"), rows, caption=caption) + said
