@@ -15,11 +15,9 @@ import polars as pl
 
 from varhouse.disclosure.earlier import Earlier
 from varhouse.disclosure.protect import Protected
-from varhouse.sharing.viewaccount import add_rows, digest_json
-from varhouse.store.catalogue import Catalogue
+from varhouse.sharing.viewaccount import add_rows
+from varhouse.sharing.vieworigin import Origin, Shown
 from varhouse.store.reader import Store
-from varhouse.store.retract import callable_files, frequency_files
-from varhouse.tables.digest import combine
 from varhouse.tables.schema import (
     COHORTS,
     CONSEQUENCES,
@@ -34,8 +32,8 @@ from varhouse.tables.schema import (
     VARIANTS,
     Table,
 )
-from varhouse.tables.shards import Manifest, Shard, ShardWriter, write_frame, write_shard
-from varhouse.tables.totals import CohortFile, write_totals
+from varhouse.tables.shards import Shard, ShardWriter, write_frame, write_shard
+from varhouse.tables.totals import write_totals
 from varhouse.tables.windows import Window, cut_windows
 
 ROWS_AT_ONCE = 150_000
@@ -53,100 +51,6 @@ Rows = tuple[pl.DataFrame, pl.DataFrame]
 Protect = Callable[[pl.DataFrame, pl.DataFrame, Sequence[Earlier]], Protected]
 """Gives what may be shown of rows of frequencies and totals, where earlier releases showed
 some; alleles of which nothing may be shown have no row."""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """An earlier release of a view, and the people who are in it or in the new one alone.
-
-    Attributes
-    ----------
-    store
-        Its store.
-    changed
-        cohort (null: all together), stratum_by, stratum and `people`, how many they are.
-    same_role
-        It is of the same role, not of a more open one.
-    """
-
-    store: Store
-    changed: pl.DataFrame
-    same_role: bool = True
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What a view shows of a store.
-
-    Attributes
-    ----------
-    store
-        The release that is shown.
-    cohorts
-        Those that are shown: name to the release that their rows are taken from, which is
-        another one where a cohort is held.
-    withheld
-        Sources that are not passed on.
-    shown
-        Gives the names of the columns of a table that are shown.
-    """
-
-    store: Store
-    cohorts: Mapping[str, Store]
-    withheld: frozenset[str]
-    shown: Callable[[Table], frozenset[str]]
-
-    def files(self, table: str, part: str) -> list[CohortFile]:
-        """List the files of frequencies or callable of a partition that are shown."""
-        list_files = frequency_files if table == FREQUENCIES.name else callable_files
-        by_release = {s.release: s for s in self.cohorts.values()}
-        return [
-            f
-            for number, store in sorted(by_release.items())
-            for f in list_files(store, part)
-            if f.cohort in self.cohorts and self.cohorts[f.cohort].release == number
-        ]
-
-    def sources(self) -> list[str]:
-        """Name the tables of annotations that are shown."""
-        tables = (t for t in self.store.tables if t.startswith("annotations_"))
-        return [t for t in tables if t.removeprefix("annotations_") not in self.withheld]
-
-    def parts(self) -> list[str]:
-        """List the partitions of the assembly."""
-        contigs = self.store.scan("contigs").select("part", "ordinal").collect()
-        return list(dict.fromkeys(contigs.sort("ordinal")["part"]))
-
-    def key_of(self, part: str) -> str:
-        """Digest what the rows of a partition are made of: the names of files say all."""
-        names = [
-            (f.cohort, Path(f.path).name, f.rows)
-            for t in ("frequencies", "callable")
-            for f in self.files(t, part)
-        ]
-        tables = ["variants", "ids", "consequences", *self.sources()]
-        for table in tables:
-            names += [(table, p, 0) for p in self.store.file_frame(table, part=part)["path"]]
-        for cohort, store in self.cohorts.items():
-            kits = store.file_frame("kits", part=part, cohort=cohort)
-            names += [(cohort, p, 0) for p in kits["path"]]
-        return digest_json(sorted(names))
-
-    def hide(self, rows: pl.DataFrame, table: Table) -> pl.DataFrame:
-        """Empty the columns that are not shown: null, or what stands for nothing."""
-        kept = self.shown(table)
-        gone = (c for c in table.columns if c.name not in kept and c.name in rows.columns)
-        return rows.with_columns(
-            pl.lit(None if c.nullable else _nothing(c.dtype), c.dtype).alias(c.name)
-            for c in gone
-        )
-
-
-def _nothing(dtype: object) -> object:
-    """Give what stands in a column that may not be null and is not shown."""
-    if isinstance(dtype, pl.List):
-        return []
-    return {pl.String: "", pl.Boolean: False}.get(dtype, 0)  # type: ignore[call-overload]
 
 
 @dataclass
@@ -419,61 +323,3 @@ def small_tables(
         name, place = f"cohorts-{i:05d}", {"cohort": cohort}
         shards.append(write_shard(told.drop("cohort"), COHORTS, work, name, place))
     return [s for s in shards if s is not None]
-
-
-_Place = tuple[str, tuple[tuple[str, str], ...]]
-"""A table and the values of a partition of it."""
-
-
-def changes_to(
-    view: Store | None, shards: Sequence[Shard], untouched: Sequence[str]
-) -> Manifest:
-    """Say what the shards replace of a view: partitions whose rows are other ones.
-
-    Parameters
-    ----------
-    view
-        The newest release of the view; None: there is none.
-    shards
-        All of the new release, but for the partitions in `untouched`.
-    untouched
-        Partitions (`part`) that stay as they are.
-    """
-    new: dict[_Place, list[Shard]] = {}
-    for shard in shards:
-        new.setdefault((shard.table, tuple(sorted(shard.partition.items()))), []).append(shard)
-    old = {} if view is None else _partitions(view)
-    manifest = Manifest()
-    ended = {t for t, _ in old} - {t for t, _ in new}
-    for place in sorted({*new, *old}):
-        table, partition = place[0], dict(place[1])
-        if partition.get("part") in untouched and place not in new:
-            continue
-        mine = new.get(place, [])
-        sums = combine(s.digest for s in mine), sum(s.rows for s in mine)
-        if place in old and old[place] == sums:
-            continue
-        if place in old:
-            # The annotations of a source that is not shown any more: the table goes.
-            is_over = table in ended and table.startswith("annotations_") and not untouched
-            manifest.replace.append((table, {} if is_over else partition))
-        manifest.shards.extend(mine)
-    return manifest
-
-
-def _partitions(view: Store) -> dict[_Place, tuple[tuple[int, int], int]]:
-    """Give the digest sums and rows of each partition of each table of a view."""
-    known = Catalogue(view.path)
-    found: dict[_Place, tuple[tuple[int, int], int]] = {}
-    for table in view.tables:
-        if table == "accounts":
-            continue
-        files = view.file_frame(table)
-        columns = [c for c in files.columns if c.startswith("partition.")]
-        for row in files.select("path", "num_records", *columns).iter_rows(named=True):
-            values = {c.removeprefix("partition."): row[c] for c in columns}
-            place = table, tuple(sorted(values.items()))
-            sums, rows = found.get(place, ((0, 0), 0))
-            more = known.sums(table, row["path"])
-            found[place] = combine([sums, more]), rows + row["num_records"]
-    return found

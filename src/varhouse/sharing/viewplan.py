@@ -1,0 +1,263 @@
+"""What the next release of a view will be: cohorts, people, and whether it may be made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from varhouse.errors import AccessError, UsageError
+from varhouse.governance.budget import parse_allowance
+from varhouse.governance.ledger import Ledger
+from varhouse.governance.personkey import PersonKey
+from varhouse.governed import INSIDE, view_folder
+from varhouse.sharing.gate import Decision
+from varhouse.sharing.viewaccount import (
+    Account,
+    Earlier,
+    digest_json,
+    earlier_releases,
+    people_of_release,
+)
+from varhouse.sharing.viewcohorts import RECIPIENTS, Choice, choose_cohorts, without_denied
+from varhouse.sharing.viewpeople import (
+    Difference,
+    counts_of_people,
+    gone_from,
+    people_of,
+    too_few,
+    with_level,
+)
+from varhouse.sharing.viewprotect import Protection, protection_of
+from varhouse.sharing.viewtexts import (
+    HOLD_LEFT,
+    HOLD_LEFT_FIX,
+    HOLD_NEVER,
+    NO_RECIPIENT_FIX,
+    NOBODY,
+    NOBODY_FIX,
+    REFUSED,
+    REFUSED_FIX,
+    REFUSED_LEFT_FIX,
+)
+from varhouse.store.reader import Store, open_store
+from varhouse.store.releases import list_releases, read_release, resolve_release
+from varhouse.store.sources import known_sources
+
+VERSION = 2
+"""Raised when a view of the same rows would be made otherwise."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for.
+
+    Attributes
+    ----------
+    store
+        Root folder of the governed store.
+    role
+        public, registered or inside.
+    release
+        The release of the store to show; None: the newest.
+    hold
+        Cohorts that are shown as the view shows them now.
+    leave_out
+        Cohorts that are not shown.
+    on
+        The day for which permits and embargoes are asked; None: today. What is made has to
+        pass the gate by those of today, too.
+    dry_run
+        Only say what would be done.
+    wait
+        Seconds to wait for another writer.
+    """
+
+    store: Path
+    role: str
+    release: str | int | None = None
+    hold: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
+    on: date | None = None
+    dry_run: bool = False
+    wait: float = 60.0
+
+
+class Plan:
+    """What the next release of a view will be; the caller holds the lock of the whole store.
+
+    Attributes
+    ----------
+    store
+        The release of the governed store that is shown.
+    choice, decision
+        Cohorts, and what the gate says of them; None: none is left.
+    people
+        Who is in it, of `viewpeople.PEOPLE`.
+    earlier
+        Releases of all views before it.
+    account
+        All that is known of it before it is made.
+    """
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted, self.path, self.role = wanted, wanted.store, wanted.role
+        self.view_path = view_folder(self.path, self.role)
+        number = resolve_release(self.path, wanted.release)
+        self.store = open_store(self.path, number)
+        self.ledger = Ledger.open(self.path)
+        self.on = wanted.on or self.ledger.today()
+        self.protection: Protection = protection_of(self.store, self.ledger, self.role)
+        self.key = PersonKey(self.path)
+        self.earlier = earlier_releases(self.path)
+        self.choice, self.decision = self._choose()
+        self.reasons = self.choice.reasons()
+        self.held = self._held()
+        self.people = self._people()
+        self.account = self._account()
+
+    def _choose(self) -> tuple[Choice, Decision | None]:
+        rows = self.store.scan("cohorts").select("cohort", "n_samples").collect().rows()
+        choice = choose_cohorts(
+            dict(rows), self.role, self.ledger, self.on, self.protection.policy.fewest,
+            self.wanted.leave_out,
+        )  # fmt: skip
+        recipient = RECIPIENTS[self.role]
+        return without_denied(
+            choice, self.path, self.store.release, self.role, recipient, self.on
+        )
+
+    @cached_property
+    def own(self) -> list[Earlier]:
+        """Earlier releases of this role's view that are open, oldest first."""
+        return [e for e in self.earlier if e.role == self.role and not e.is_sealed]
+
+    def _held(self) -> dict[str, Store]:
+        """Open the releases that held cohorts are taken from."""
+        found = {}
+        for cohort in self.wanted.hold:
+            last = self.own[-1] if self.own else None
+            number = last.account.cohorts.get(cohort) if last else None
+            if number is None or cohort not in self.choice.shown:
+                why = self.reasons.get(cohort)
+                raise UsageError(
+                    why or HOLD_NEVER.say(cohort=cohort, role=self.role), "leave out --hold"
+                )
+            found[cohort] = open_store(self.path, number)
+        return found
+
+    @property
+    def cohorts(self) -> dict[str, Store]:
+        """Cohorts that are shown, with the release that their rows are taken from."""
+        return {c: self.held.get(c, self.store) for c in self.choice.shown}
+
+    def _people(self) -> pl.DataFrame:
+        """List who is in the release, by the groups that it shows."""
+        levels = self.protection.levels
+        people = self._people_of_cohorts()
+        return with_level(people, levels.column, levels.level, levels.above)
+
+    def _people_of_cohorts(self) -> pl.DataFrame:
+        plain = [c for c in self.choice.shown if c not in self.held]
+        frames = [people_of(self.store, plain, self.key)]
+        for cohort, store in self.held.items():
+            then = people_of(store, [cohort], self.key)
+            now = people_of(self.store, [cohort], self.key)
+            if left := gone_from(now, then, [cohort]).get(cohort):
+                raise UsageError(
+                    HOLD_LEFT.say(cohort=cohort, n=left), HOLD_LEFT_FIX.say(cohort=cohort)
+                )
+            frames.append(then)
+        return pl.concat(frames)
+
+    def _account(self) -> Account:
+        cohorts = {c: s.release for c, s in self.cohorts.items()}
+        reasons = self.choice.reasons("en")
+        rules = self.decision.rules if self.decision else None
+        made_of = {
+            "version": VERSION,
+            "role": self.role,
+            "store": self.store.digest(),
+            "held": {c: s.digest() for c, s in self.held.items()},
+            "cohorts": sorted(cohorts),
+            "withheld": sorted(self.withheld),
+            "policy": self.protection.digest,
+        }
+        key = digest_json(made_of)
+        number = (list_releases(self.view_path) or [0])[-1] + 1
+        return Account(
+            role=self.role,
+            ingest_id=f"view-{number:08d}-{key[:12]}",
+            key=key,
+            store_release=self.store.release,
+            store_digest=self.store.digest(),
+            on=self.on.isoformat(),
+            cohorts=cohorts,
+            out=reasons,
+            people=dict(counts_of_people(self.people)),
+            k=self.protection.k,
+            policy=self.protection.name,
+            budget=self._budget(),
+            rules=str((rules or {}).get("digest", "")),
+            ledger=self.ledger.anchor,
+        )
+
+    @cached_property
+    def withheld(self) -> frozenset[str]:
+        """Sources that the role does not get."""
+        if self.role == INSIDE:
+            return frozenset()
+        newest = list_releases(self.path)[-1]
+        known = known_sources(self.path, read_release(self.path, newest))
+        later = {n for n, k in known.items() if k.last_restricted >= self.store.release}
+        return frozenset({*self.store.restricted, *later})
+
+    def check(self) -> None:
+        """Check that something may be shown, and that enough people explain what differs.
+
+        Raises
+        ------
+        AccessError
+            If not.
+        """
+        if self.decision is None:
+            why = "; ".join(f"{c}: {r}" for c, r in sorted(self.reasons.items()))
+            fix = NOBODY_FIX.say()
+            if self.ledger.recipient(RECIPIENTS[self.role]) is None:
+                fix = NO_RECIPIENT_FIX.say(name=RECIPIENTS[self.role])
+            raise AccessError(NOBODY.say(store=self.path, role=self.role, why=why or "-"), fix)
+        if not self.decision.is_allowed:
+            raise self.decision.refusal()
+        found: list[Difference] = []
+        for earlier in reversed(self.earlier):
+            then = people_of_release(self.path, earlier)
+            k = self.protection.k_against(earlier.role)
+            found += too_few(self.people, then, k, earlier.role, earlier.release)
+        if found:
+            raise self._refusal(found)
+
+    def _refusal(self, found: Sequence[Difference]) -> AccessError:
+        what = "; ".join(d.say() for d in found[:3])
+        first = next((d for d in found if d.cohort), found[0])
+        fix = REFUSED_LEFT_FIX if first.left else REFUSED_FIX
+        return AccessError(
+            REFUSED.say(role=self.role, k=first.k, what=what),
+            fix.say(cohort=first.cohort or "COHORT", k=first.k),
+        )
+
+    def unchanged(self) -> int | None:
+        """Give the newest release of the view, if it is what would be made."""
+        if not self.own or self.own[-1].account.key != self.account.key:
+            return None
+        last = self.own[-1]
+        if last.release != list_releases(self.view_path)[-1]:
+            return None
+        self.account = last.account
+        return last.release
+
+    def _budget(self) -> float | None:
+        """Read the budget of rare alleles that the role has."""
+        allowance = parse_allowance(self.protection.policy.budget or None)
+        return allowance.chance if allowance else None
