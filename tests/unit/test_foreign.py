@@ -2,6 +2,9 @@
 
 import gzip
 import os
+import random
+import re
+import string
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,19 +18,26 @@ DATA = Path(os.environ.get("VARHOUSE_DATA", "/none"))
 
 IDS = {
     "dbgap": ["phs000178", "phs000178.v11", "phs000178.v11.p8", "phs000178.v11.p8.c1",
-              "PHS001234", "pht001234.v2.p1"],
+              "PHS001234", "pht001234.v2.p1", "phv00012345", "phv00012345.v1.p1",
+              "pht001234", "phd001234", "phg000123.v1", "pha002846.1", "phe000001.v1"],
     "tcga": ["TCGA-02-0001", "TCGA-02-0001-01", "TCGA-02-0001-01C", "TCGA-02-0001-01C-01D",
              "TCGA-02-0001-01C-01D-0182-01", "TCGA.A1.A0SB", "tcga-a1-a0sb-01a",
-             "TCGA_A1_A0SB_01A"],
+             "TCGA_A1_A0SB_01A", "TCGA-02-0001-01C-01-TS1", "TCGA-02-0001-C1",
+             "TCGA-02-0001-S145", "TCGA-28-1747-01C-01W-0700-08"],
     "target": ["TARGET-20-PABGKN", "TARGET-20-PABGKN-09A-01D", "TARGET-30-PARBGP-10A"],
     "cptac": ["C3L-00001", "C3N-01234-02"],
-    "gtex": ["GTEX-1117F", "GTEX-1117F-0003-SM-58Q7G"],
+    "gtex": ["GTEX-1117F", "GTEX-1117F-0003-SM-58Q7G", "GTEX-WFON",
+             "GTEX-14BMU-0011-R10A-SM-6EGHP"],
     "topmed": ["NWD123456"],
+    "aou": ["fc-aou-datasets-controlled", "aou-res-curation-output-prod", "C2022Q4R9",
+            "R2023Q3R12"],
     "nda": ["NDAR_INV0A1B2C3D"],
-    "ukb": ["ukb23155", "ukb23155_c1_b0_v1", "ukb12345", "UKBB", "UK_Biobank", "UK Biobank"],
-    "gisaid": ["EPI_ISL_402124", "epi_isl_1234567"],
+    "ukb": ["ukb23155", "ukb23155_c1_b0_v1", "ukb12345", "UKBB", "UK_Biobank", "UK Biobank",
+            "UKB_1234567"],
+    "gisaid": ["EPI_ISL_402124", "epi_isl_1234567", "EPI1234567"],
     "ega": ["EGAS00001000001", "EGAD00001000001", "EGAN00001000001", "EGAF00001000001",
-            "EGAC00001000001"],
+            "EGAC00001000001", "EGAX00001000001", "EGAZ00001000001", "EGAB00000000001",
+            "EGAW00000000001"],
     "jga": ["JGAS000114", "JGAD00000000001"],
 }  # fmt: skip
 
@@ -37,7 +47,11 @@ NOT = [
     "TARGET-20", "target_regions", "TARGET-20-abcdef", "xukb23155", "ukb12", "ukbbx",
     "non_ukb", "notUKBB1", "EPI_ISL", "EPI_ISL_1", "EGAS0000100000", "EGAS000010000012",
     "SEGAS00001000001", "VEGAS00001000001", "C3L-0001", "JGA000001", "NWD12345", "nwd123456",
-    "GTEX", "PRJCA000001", "HRA015470", "GRCh38", "chrUn_KI270302v1", "MEGA00001000001",
+    "GTEX", "gtex-liver", "GTEx-Brain", "GTEX-LIV", "pht00123", "phv0001234", "phv000123456",
+    "pha00284", "phd1234567", "phz001234", "TCGA-XYZ1", "TCGA-ZZ", "TARGET-XX", "EPI850K",
+    "EPI450", "epi1234567", "C2022Q5R9", "c2022q4r9", "aou", "C3L-000001", "NWD1234567",
+    "UKB1234567890x", "ukb-b-19953", "PRJCA000001", "HRA015470", "GRCh38", "chrUn_KI270302v1",
+    "MEGA00001000001",
 ]  # fmt: skip
 
 
@@ -173,3 +187,68 @@ def test_the_name_of_a_database_in_meta_lines() -> None:
     # dbSNP declares that it has frequencies of dbGaP; that is no data of it.
     declared = '##INFO=<ID=FREQ,Number=.,Type=String,Description="dbGaP, GISAID">'
     assert names(headers=[head.format(declared)]) == set()
+
+
+# --- forms by the published definitions, made at random ---
+
+FORMS = {
+    # {6}: so many digits; <4>: so many capitals and digits.
+    "dbgap": ["phs{6}", "phs{6}.v{1}.p{1}.c{1}", "phv{8}", "phv{8}.v{1}.p{1}",
+              "pht{6}.v{2}.p{1}", "phd{6}", "phg{6}.v{1}", "pha{6}.{1}"],
+    "tcga": ["TCGA-<2>-<4>", "TCGA-<2>-<4>-{2}A", "TCGA-<2>-<4>-{2}A-{2}D",
+             "TCGA-<2>-<4>-{2}A-{2}D-<4>-{2}", "TCGA-<2>-<4>-{2}A-{2}-TS1"],
+    "target": ["TARGET-{2}-<6>", "TARGET-{2}-<6>-{2}A", "TARGET-{2}-<6>-{2}A-{2}D",
+               "TARGET-{2}-<6>-{2}A.1-{2}R"],
+    "cptac": ["C3L-{5}", "C3N-{5}-{2}"],
+    "gtex": ["GTEX-<4>", "GTEX-<5>", "GTEX-<5>-{4}-SM-<5>"],
+    "topmed": ["NWD{6}"],
+    "nda": ["NDAR_INV<8>", "NDARINV<8>"],
+    "ukb": ["ukb{5}", "ukb{5}_c1_b0_v1", "UKB_{7}"],
+    "gisaid": ["EPI_ISL_{6}", "EPI_ISL_{8}", "EPI{7}"],
+    "ega": [f"EGA{kind}{{9}}{{2}}" for kind in "SDNXRZPCFB"],
+    "jga": ["JGAS{6}", "JGAD{6}", "JGAN{9}"],
+}  # fmt: skip
+
+
+def grown(rng: random.Random, form: str) -> str:
+    """Make a text of a form."""
+
+    def some(found: re.Match[str]) -> str:
+        own = string.digits if found[0][0] == "{" else string.ascii_uppercase + string.digits
+        return "".join(rng.choices(own, k=int(found[1])))
+
+    return re.sub(r"[{<](\d)[}>]", some, form)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_each_form_is_found_and_what_is_longer_or_shorter_is_not(name: str) -> None:
+    rng = random.Random(name)
+    for form in FORMS[name]:
+        for _ in range(40):
+            text = grown(rng, form)
+            for shown in (text, f"a_{text}", f"{text}.sorted"):
+                assert names(samples=[shown]) == {(name, "sample")}, shown
+            assert names(paths=[f"/x/{text}.vcf.gz"]) == {(name, "path")}, text
+            assert names(ids=[text]) == {(name, "id")}, text
+            head, letters = re.match(r"[A-Za-z0-9_]+", text), "xZ7"
+            assert head is not None
+            before = rng.choice(letters) + text
+            assert names(samples=[before]) == set(), before
+            if text == head[0] and name not in ("ukb", "gisaid", "jga"):
+                # Of one word and of a length: a place less or more is another word.
+                for other in (text[:-1], text + "7"):
+                    assert names(samples=[other], paths=[other], ids=[other]) == set(), other
+
+
+def test_projects_of_the_gdc_and_of_all_of_us_are_found_in_paths_alone() -> None:
+    for path, name in (
+        ("TCGA-BRCA/a.vcf", "tcga"), ("x/TCGA_LUAD.vcf.gz", "tcga"),
+        ("TARGET-AML/a.vcf", "target"), ("CPTAC-3/a.vcf", "cptac"),
+        ("ukb_app_12345/a.vcf", "ukb"), ("AllofUs/a.vcf", "aou"), ("AoU_chr1.vcf", "aou"),
+    ):  # fmt: skip
+        assert names(paths=[path]) == {(name, "path")}, path
+    assert names(samples=["BRCA1", "TCGA-BRCA", "CPTAC-3"]) == set()
+    said = '##INFO=<ID=x,Description="AF in All of Us, in UK Biobank field 23148, CPTAC-3">'
+    assert names(headers=[said]) == set()
+    assert names(headers=["##source=All of Us v7"]) == {("aou", "header")}
+    assert names(paths=["/panel_of_all of us.vcf", "/gtex-liver.vcf", "/brca/a.vcf"]) == set()

@@ -322,18 +322,20 @@ def test_whatever_stands_in_a_book_it_is_a_mistake_and_no_crash(
 def test_a_book_may_be_ours_and_more(tmp_path: Path) -> None:
     ours = load_rules()
     few = rule(id="CN-HGR-REVIEW-500", when={"fact": "people.sequenced", "more_than": 300})
-    other = rule(id="OUR-1", replaces=["HOUSE-EMBARGO"], when={"defined": "important_family"})
+    other = rule(
+        id="OUR-1", replaces=["HOUSE-AI-TRAINING"], when={"defined": "important_family"}
+    )
     read = load_rules(book(tmp_path, few, other, extends="builtin"))
     assert {r.id for r in read.rules} == {r.id for r in ours.rules} | {"OUR-1"}
     assert read.rule("CN-HGR-REVIEW-500").effect is Effect.DENY
-    assert "HOUSE-EMBARGO" not in {r.id for r in read.on(DAY)}
+    assert "HOUSE-AI-TRAINING" not in {r.id for r in read.on(DAY)}
     # A draft stands for ours where drafts are asked, and opens no door before.
-    later = rule(id="HOUSE-EMBARGO", status="draft", effect="allow")
+    later = rule(id="HOUSE-AI-TRAINING", status="draft", effect="allow")
     who = {"name": "foreign_party", "when": NO, "status": "draft"}
     draft = load_rules(book(tmp_path, later, extends="builtin", definitions=[who]))
     for drafts, effect in ((False, Effect.DENY), (True, Effect.ALLOW)):
         found = {r.id: r.effect for r in draft.on(DAY, drafts=drafts)}
-        assert found["HOUSE-EMBARGO"] is effect
+        assert found["HOUSE-AI-TRAINING"] is effect
         assert (draft.defined(DAY, drafts=drafts)["foreign_party"] == NO) is drafts
     assert read.definitions == ours.definitions
     assert read.digest not in (ours.digest, load_rules(book(tmp_path, few)).digest)
@@ -345,3 +347,21 @@ def test_a_book_may_be_ours_and_more(tmp_path: Path) -> None:
 def test_a_folder_is_no_book(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file of rules"):
         load_rules(tmp_path)
+
+
+def test_a_list_is_put_in_by_name_and_covered_by_the_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from varhouse.governance import lists  # noqa: PLC0415
+
+    when = {"fact": "cohort.disease", "in": {"list": "common_diseases"}}
+    read = load_rules(book(tmp_path, rule(when=when)))
+    assert "红绿色盲" in read.rules[0].when["in"]
+    monkeypatch.setitem(lists.LISTS, "common_diseases", lambda: ("gout",))
+    (tmp_path / "other").mkdir()
+    other = load_rules(book(tmp_path / "other", rule(when=when)))
+    assert other.rules[0].when["in"] == ["gout"]
+    assert other.digest != read.digest
+    wrong = {"fact": "cohort.disease", "in": {"list": "rare_diseases"}}
+    with pytest.raises(ConfigError, match="in takes no"):
+        load_rules(book(tmp_path, rule(when=wrong)))

@@ -86,11 +86,6 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "UK-BIOBANK": (
         INGEST | {"foreign.resources": ["ukb"]}, INGEST | {"foreign.resources": ["jga"]}),
     "HOUSE-WITHDRAWN-INGEST": (INGEST | {"cohort.is_withdrawn": True}, INGEST),
-    "HOUSE-WITHDRAWN": (INSIDE | {"cohort.is_withdrawn": True}, INSIDE),
-    "HOUSE-EMBARGO": (
-        HOME | {"cohort.is_embargoed": True}, INSIDE | {"cohort.is_embargoed": True}),
-    "HOUSE-TIER-OPEN": (OPEN | {"cohort.tier": "T1"}, OPEN),
-    "HOUSE-T3": (HOME | {"cohort.tier": "T3"}, HOME | {"cohort.tier": "T2"}),
     "HOUSE-AI-TRAINING": (
         HOME | {"purpose": "AI training"},
         HOME | {"purpose": "AI training", "cohort.ai_training": True}),

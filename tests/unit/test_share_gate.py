@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from varhouse.errors import AccessError, StoreError, UsageError
 from varhouse.governance.audit import Audit
 from varhouse.governance.chain import this_user
 from varhouse.governance.ledger import Entry, Ledger
+from varhouse.governance.rules import load_rules
 from varhouse.governed import private_folder
 from varhouse.language import CHINESE, ENGLISH
 from varhouse.sharing.answertext import answer_json, answer_lines
@@ -147,6 +149,42 @@ def test_a_withdrawn_cohort_is_for_nobody(tmp_path: Path) -> None:
     )
     assert "gate.withdrawn" in asked(store, "inside").rule_ids
     assert asked(store, "inside", cohorts=("b",)).answer is ALLOW
+
+
+def test_a_decision_opens_tier_3_to_nobody_at_large(tmp_path: Path) -> None:
+    """Whatever the book says: one that lets all pass, too."""
+    until = {"principal": this_user(), "cohort": "a", "until": "2026-12-31"}
+    dac = {"kind": "dac_decision", "number": "D-1", "cohorts": ("a",), "recipients": ("open",)}
+    store = store_of(
+        tmp_path, {"a": 10}, of_cohort("a", tier="T3"), *papers("open", ["a"]),
+        Entry("grant", "", until), Entry("paper", "", dac),
+    )  # fmt: skip
+    mild = replace(load_rules(), rules=())
+    request = Request(store, recipient="open", content=Content.AGGREGATE)
+    for book in (None, mild):
+        decision = ask(request, ON, book)
+        assert decision.answer is DENY
+        assert "gate.tier-open" in decision.rule_ids
+
+
+@pytest.mark.parametrize(
+    ("purposes", "purpose", "is_met"),
+    [((), "", True), (("research",), "Research", True), (("research",), "commercial", False),
+     (("research",), "", False)],
+)  # fmt: skip
+@pytest.mark.parametrize("tier", ["T2", "T3"])
+def test_a_decision_for_another_purpose_lets_nothing_out(
+    tmp_path: Path, tier: str, purposes: tuple[str, ...], purpose: str, is_met: bool
+) -> None:
+    dac = {"kind": "dac_decision", "number": "D-1", "cohorts": ("a",), "recipients": (HOME,),
+           "purposes": purposes}  # fmt: skip
+    until = {"principal": this_user(), "cohort": "a", "until": "2026-12-31"}
+    store = store_of(
+        tmp_path, {"a": 10}, of_cohort("a", tier=tier), Entry("paper", "", dac),
+        Entry("grant", "", until),
+    )  # fmt: skip
+    decision = asked(store, HOME, purpose=purpose)
+    assert (decision.answer is ALLOW) == is_met
 
 
 def test_a_grant_lets_its_holder_take_a_cohort_of_tier_3(tmp_path: Path) -> None:

@@ -13,13 +13,13 @@ blanks.
 """
 
 import operator
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from varhouse.errors import nearest
 from varhouse.governance.facts import FACTS, Fact
+from varhouse.governance.model import folded
 
 Truth = bool | None
 """None: unknown."""
@@ -42,10 +42,7 @@ class Fulfilled:
 
 
 def _folded(value: Any) -> Any:
-    """Give a text without case, width and blanks more than one."""
-    if not isinstance(value, str):
-        return value
-    return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
+    return folded(value) if isinstance(value, str) else value
 
 
 def _has(have: Any, wanted: Any) -> bool:

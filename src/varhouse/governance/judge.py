@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from varhouse.governance.conditions import is_said, judge_condition
+from varhouse.governance.conditions import judge_condition
 from varhouse.governance.facts import FACTS
 from varhouse.governance.foreign import names_resource
 from varhouse.governance.judgetexts import (
@@ -35,7 +35,7 @@ from varhouse.governance.judgetexts import (
     TOO_FEW,
     UNKNOWN,
 )
-from varhouse.governance.model import SEQUENCED, Assay, Paper, PaperKind
+from varhouse.governance.model import SEQUENCED, Assay, Paper, PaperKind, allows
 from varhouse.governance.rulesmodel import (
     Choice,
     Effect,
@@ -278,9 +278,9 @@ def _not_counting(
     if paper.cohorts and not set(cohorts) <= set(paper.cohorts):
         return Said(OTHER_COHORT, about)
     if facts.get("action") == "share":
-        if not _allows(paper.recipients, facts.get("recipient.name")):
+        if not allows(paper.recipients, facts.get("recipient.name")):
             return Said(OTHER_RECIPIENT, about)
-        if not _allows(paper.purposes, facts.get("purpose")):
+        if not allows(paper.purposes, facts.get("purpose")):
             return Said(OTHER_PURPOSE, about)
     if resource is not None and not names_resource(paper.resources, resource):
         what = Said(NAMED["resources"], {"resource": resource})
@@ -289,15 +289,6 @@ def _not_counting(
         if not getattr(paper, limit):
             return Said(NOT_NAMED, about | {"what": Said(NAMED[limit], {"resource": ""})})
     return None
-
-
-def _allows(limits: Sequence[str], value: Any) -> bool:
-    """Tell whether limits let a value pass; no limits let all pass, others nothing unsaid."""
-    return not limits or (is_said(value) and _names(limits, value))
-
-
-def _names(named: Sequence[str], value: str) -> bool:
-    return value.strip().casefold() in {n.strip().casefold() for n in named}
 
 
 def _covering(

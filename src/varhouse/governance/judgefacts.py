@@ -25,7 +25,7 @@ def facts_of(record: CohortRecord | None, on: date) -> dict[str, Any]:
         "cohort.tier": record.tier.value if record.tier else None,
         "cohort.duo": list(consent.duo) if consent else None,
         "cohort.ai_training": consent.ai_training if consent else None,
-        "cohort.is_embargoed": record.embargo_until is not None and on <= record.embargo_until,
+        "cohort.is_embargoed": record.is_embargoed(on),
         "cohort.is_withdrawn": record.is_withdrawn,
         "cohort.taxon": record.taxon,
         "people.us": record.us_people,

@@ -171,7 +171,7 @@ def _of_cohort(
     if record.people_total is not None and n and n != record.people_total:
         yield Concern.NOTE, _OTHER_NUMBER.say(said=record.people_total, n=n)
     yield from ((Concern.NOTE, what) for what in _of_consent(record.consent))
-    if record.embargo_until is not None and record.embargo_until >= on:
+    if record.is_embargoed(on):
         yield Concern.NOTE, _EMBARGO.say(day=record.embargo_until)
 
 

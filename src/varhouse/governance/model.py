@@ -5,6 +5,8 @@ the sum of its entries, later ones over earlier ones (`ledger.py`). Accession pa
 and what is checked of each field: `fields.py`.
 """
 
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -103,6 +105,26 @@ class Paper:
             and (self.revoked is None or on < self.revoked)
         )
 
+    def covers(self, recipient: str | None, purpose: str | None) -> bool:
+        """Tell whether its limits let a recipient and a purpose pass."""
+        return allows(self.recipients, recipient) and allows(self.purposes, purpose)
+
+
+def folded(text: str) -> str:
+    """Give a text as texts of governance are compared: without case, width, more blanks."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def names(named: Sequence[str], value: str | None) -> bool:
+    """Tell whether a value is named by itself; what nobody said is not."""
+    asked = folded(value or "")
+    return bool(asked) and asked in map(folded, named)
+
+
+def allows(limits: Sequence[str], value: str | None) -> bool:
+    """Tell whether limits let a value pass; no limits let all pass, others nothing unsaid."""
+    return not limits or names(limits, value)
+
 
 @dataclass(frozen=True)
 class Consent:
@@ -179,6 +201,10 @@ class CohortRecord:
     def valid(self, kind: PaperKind, on: date) -> tuple[Paper, ...]:
         """List its papers of a kind that count on a day."""
         return tuple(p for p in self.papers if p.kind is kind and p.is_valid(on))
+
+    def is_embargoed(self, on: date) -> bool:
+        """Tell whether the embargo has not ended: `embargo_until` is its last day."""
+        return self.embargo_until is not None and on <= self.embargo_until
 
 
 class RecipientKind(StrEnum):

@@ -11,6 +11,7 @@ Decision support, not legal advice.
 
 from collections.abc import Mapping
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 
 from varhouse.governance.chain import this_user
@@ -58,16 +59,30 @@ def closed_cohorts(
     day = on or ledger.today()
     cohorts = ledger.cohorts(day)
     if role != CONTROLLED:
-        return frozenset(n for n, c in cohorts.items() if not shows_counts(c, role, day))
+        return frozenset(n for n, c in cohorts.items() if closed_by(c, role, day))
     name = this_user() if user is None else user
     granted = {g.cohort for g in ledger.grants(day) if g.principal == name}
     return frozenset(c for c in cohorts if c not in granted and needs_grant(c, cohorts))
 
 
-def shows_counts(record: CohortRecord, role: str, on: date) -> bool:
-    """Tell whether a role below `controlled` may be shown counts of a cohort on a day."""
-    is_early = record.embargo_until is not None and on <= record.embargo_until
-    return not record.is_withdrawn and not is_early and record.tier in TIERS[role]
+class Closed(StrEnum):
+    """Why counts of a cohort are closed to a role below `controlled`."""
+
+    WITHDRAWN = "withdrawn"
+    EMBARGO = "embargo"
+    NO_TIER = "no_tier"
+    TIER = "tier"
+
+
+def closed_by(record: CohortRecord, role: str, on: date) -> Closed | None:
+    """Say why a role below `controlled` is shown no counts of a cohort; None: it is."""
+    if record.is_withdrawn:
+        return Closed.WITHDRAWN
+    if record.is_embargoed(on):
+        return Closed.EMBARGO
+    if record.tier is None:
+        return Closed.NO_TIER
+    return None if record.tier in TIERS[role] else Closed.TIER
 
 
 def needs_grant(cohort: str, cohorts: Mapping[str, CohortRecord]) -> bool:

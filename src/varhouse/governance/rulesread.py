@@ -12,6 +12,7 @@ import yaml
 from varhouse.errors import ConfigError, nearest
 from varhouse.governance.conditions import check_condition
 from varhouse.governance.facts import FACTS
+from varhouse.governance.lists import with_lists
 from varhouse.governance.model import PaperKind
 from varhouse.governance.rulesmodel import (
     CERTAINTIES,
@@ -47,7 +48,7 @@ class Reader:
         self.path, self.ours = path, ours
         self.base: RuleBook | None = None
         self.problems: list[str] = []
-        self.raw = read_yaml(path)
+        self.raw = with_lists(read_yaml(path))
         self.lines = _lines(path)
 
     def book(self) -> RuleBook:

@@ -17,7 +17,7 @@ from varhouse.governance.model import (
 )
 from varhouse.governance.rulesmodel import Source
 from varhouse.language import Text
-from varhouse.sharing.gatefacts import Gathered, is_embargoed
+from varhouse.sharing.gatefacts import Gathered
 from varhouse.sharing.gatetexts import HOUSE
 from varhouse.sharing.request import Answer, Content
 
@@ -138,29 +138,37 @@ def _of_cohort(
     is_inside = recipient.kind is RecipientKind.INSIDE
     if record.is_withdrawn:
         out.append(_house("gate.withdrawn", name))
-    if is_embargoed(record, found.on) and not is_inside:
+    if record.is_embargoed(found.on) and not is_inside:
         out.append(_house("gate.embargo", name))
     decided = _naming(found, record)
-    if record.tier is Tier.T3:
+    is_open = recipient.kind is RecipientKind.OPEN
+    if is_open and not _tier_lets_out(record.tier, recipient, found.request.content):
+        # Before what opens T3: a decision for everybody is none.
+        out.append(_house("gate.tier-open", name))
+    elif record.tier is Tier.T3:
         is_decided = is_inside or (decided is not None and decided.kind is PaperKind.DAC)
         if not (_has_grant(grants, name) and is_decided):
             out.append(_house("gate.tier-3", name, () if is_inside else (PaperKind.DAC,)))
-    elif not is_inside and not _tier_lets_out(record.tier, recipient, found.request.content):
-        if recipient.kind is RecipientKind.OPEN:
-            out.append(_house("gate.tier-open", name))
-        elif not any(f.demands in (Answer.REPORT, Answer.REVIEW) for f in book):
-            # Where the book asks for a report or a review of this, they decide.
-            out.append(_house("gate.tier", name, (PaperKind.DAC,), decided))
+    elif (
+        not is_inside
+        and not _tier_lets_out(record.tier, recipient, found.request.content)
+        # Where the book asks for a report or a review of this, they decide.
+        and not any(f.demands in (Answer.REPORT, Answer.REVIEW) for f in book)
+    ):
+        out.append(_house("gate.tier", name, (PaperKind.DAC,), decided))
     return out
 
 
 def _naming(found: Gathered, record: CohortRecord) -> Paper | None:
-    """Find a paper that names the recipient, the data access committee's first."""
-    wanted = found.request.recipient.casefold()
+    """Find a paper that names the recipient, the data access committee's first.
+
+    As for the rules of the book, one that is for other purposes does not count.
+    """
+    recipient, purpose = found.request.recipient, found.request.purpose
     naming = [
         p
         for p in record.papers
-        if p.is_valid(found.on) and wanted in {r.casefold() for r in p.recipients}
+        if p.is_valid(found.on) and p.recipients and p.covers(recipient, purpose)
     ]
     return min(naming, key=lambda p: p.kind is not PaperKind.DAC, default=None)
 

@@ -281,11 +281,6 @@ def facts_of(found: Gathered, cohort: str, people: Count, us: int | None) -> dic
     }
 
 
-def is_embargoed(record: CohortRecord, on: date) -> bool:
-    """Tell whether the embargo has not ended: `embargo_until` is its last day."""
-    return record.embargo_until is not None and on <= record.embargo_until
-
-
 def papers_for(found: Gathered, cohort: str | None = None) -> list[Paper]:
     """List papers of a cohort, or of all that are asked for."""
     records = [found.records.get(cohort)] if cohort else list(found.records.values())

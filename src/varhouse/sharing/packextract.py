@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from varhouse.governance.model import CohortRecord, Paper
+from varhouse.governance.model import CohortRecord, Paper, allows
 from varhouse.language import Text
 from varhouse.sharing.gate import Decision
 
@@ -58,7 +58,9 @@ def extract(decision: Decision, planned: Decision | None = None) -> dict[str, An
         "ledger": {"n": found.head[0], "digest": found.head[1]},
         "cohorts": [_cohort(r, whole=planned is not None) for r in records],
         "papers": [
-            _paper(p, cohorts, recipient) for p in _papers(records) if _concerns(p, recipient)
+            _paper(p, cohorts, recipient)
+            for p in _papers(records)
+            if allows(p.recipients, recipient)
         ],
         "recipient": recipient,
     }
@@ -67,11 +69,6 @@ def extract(decision: Decision, planned: Decision | None = None) -> dict[str, An
 def _papers(records: Iterable[CohortRecord]) -> list[Paper]:
     papers = dict.fromkeys(p for r in records for p in r.papers)
     return sorted(papers, key=lambda p: (p.kind.value, p.number))
-
-
-def _concerns(paper: Paper, recipient: str) -> bool:
-    named = {r.casefold() for r in paper.recipients}
-    return not named or recipient.casefold() in named
 
 
 def _plain(value: Any) -> Any:

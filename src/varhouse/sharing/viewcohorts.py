@@ -13,7 +13,7 @@ from pathlib import Path
 from varhouse.errors import UsageError, nearest
 from varhouse.governance.ledger import Ledger
 from varhouse.governance.model import CohortRecord
-from varhouse.governance.readers import TIERS
+from varhouse.governance.readers import Closed, closed_by
 from varhouse.governed import INSIDE, PUBLIC, REGISTERED
 from varhouse.language import Text
 from varhouse.sharing.gate import Decision, ask
@@ -30,6 +30,14 @@ WITHDRAWN = Text("withdrawn", "已撤回")
 LEFT_OUT = Text("left out as asked (--leave-out)", "按要求不纳入(--leave-out)")
 TOO_FEW = Text("{n} people, fewer than {k}", "仅 {n} 人,少于 {k} 人")
 RULES = Text("rules: {rules}", "规则: {rules}")
+
+_CLOSED: dict[Closed, tuple[Text, tuple[str, ...]]] = {
+    Closed.WITHDRAWN: (WITHDRAWN, ()),
+    Closed.EMBARGO: (EMBARGO, ("day",)),
+    Closed.NO_TIER: (NO_TIER, ()),
+    Closed.TIER: (TIER, ("tier", "role")),
+}
+"""How it is said, and by which values."""
 
 
 @dataclass(frozen=True)
@@ -101,15 +109,12 @@ def _why_not(
 ) -> tuple[Text, dict[str, object]] | None:
     if record is None:
         return NOT_IN_LEDGER, {}
-    if record.is_withdrawn:
-        return WITHDRAWN, {}
-    if record.embargo_until is not None and on <= record.embargo_until:
-        return EMBARGO, {"day": record.embargo_until.isoformat()}
-    if record.tier is None:
-        return NO_TIER, {}
-    if record.tier not in TIERS[role]:
-        return TIER, {"tier": record.tier.value, "role": role}
-    return None
+    why = closed_by(record, role, on)
+    if why is None:
+        return None
+    values = {"day": record.embargo_until, "tier": record.tier, "role": role}
+    text, names = _CLOSED[why]
+    return text, {n: str(values[n]) for n in names}
 
 
 def request_of(

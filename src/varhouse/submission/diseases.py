@@ -6,12 +6,12 @@ The file says it (`data/governance/pedigrees.yaml`); no number or name of a dise
 import re
 from dataclasses import dataclass
 from datetime import date
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from varhouse.governance.lists import PEDIGREES, disease_names
 from varhouse.submission.mistakes import MistakesError
 from varhouse.submission.pedfile import plain
 from varhouse.submission.texts import DISEASE
@@ -78,11 +78,6 @@ class Book:
         return found[0]
 
 
-def shipped() -> Path:
-    """Give the file that comes with varhouse."""
-    return Path(str(resources.files("varhouse"))) / "data" / "governance" / "pedigrees.yaml"
-
-
 def read_book(path: Path | None = None) -> Book:
     """Read definitions and common diseases.
 
@@ -91,7 +86,7 @@ def read_book(path: Path | None = None) -> Book:
     MistakesError
         If the file does not have that form: all mistakes.
     """
-    path = path or shipped()
+    path = path or PEDIGREES
     said = read_yaml(path)
     problems: list[str] = []
     entries = said if isinstance(said, dict) else {}
@@ -136,10 +131,9 @@ def _listed(entry: dict[str, Any], key: str) -> list[str]:
 
 
 def _common(entry: dict[str, Any]) -> Common:
-    names = entry["names"]
-    said = [names["en"], names["zh"], *_listed(entry, "synonyms")]
+    names, said = entry["names"], disease_names(entry)
     return Common(
-        str(entry["id"]), names["en"], names["zh"], frozenset(_bare(str(n)) for n in said),
+        str(entry["id"]), names["en"], names["zh"], frozenset(map(_bare, said)),
         tuple(_listed(entry, "icd10")), frozenset(_listed(entry, "omim")),
         tuple(_bare(w) for w in _listed(entry, "unlike")), str(entry.get("source", "")),
         str(entry.get("certainty", "open")),
