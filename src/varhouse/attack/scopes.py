@@ -42,10 +42,15 @@ def membership_by_scope(
     for scope, frame in frames.items():
         used = _apart(frame, assumed.apart)
         known = used.join(
-            totals.select(*KEY, total_ac="ac", total_an="an"), on=list(KEY), how="left"
+            totals.select(*KEY, total_ac="ac", total_an="an"),
+            on=list(KEY),
+            how="left",
+            maintain_order="left",
         )
         if reference is not None:
-            known = known.join(reference.select(*KEY, "p"), on=list(KEY), how="left")
+            known = known.join(
+                reference.select(*KEY, "p"), on=list(KEY), how="left", maintain_order="left"
+            )
         told = told_of(known, assumed, rng)
         if not len(told):
             continue
@@ -104,7 +109,9 @@ def _whole_rows(store: Readable, table: str, times: int) -> pl.DataFrame:
     )
     if times > 1:
         scanned = scanned.filter(pl.col("pos") % times == 0)
-    return scanned.select(names).collect()
+    # In an order of their own: what is drawn does not depend on how files are cut.
+    by = [*(["cohort"] if table == "frequencies" else []), *KEY]
+    return scanned.select(names).collect().sort(by)
 
 
 def _apart(rows: pl.DataFrame, bases: int) -> pl.DataFrame:
