@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,23 @@ from varhouse.cli import (
     storewithdraw,
 )
 from varhouse.cli.storeparts import add_command, add_release, add_wait
+from varhouse.cli.viewsleft import next_releases, views_with
 from varhouse.errors import AssemblyError, UsageError
+from varhouse.language import Text
 
 if TYPE_CHECKING:
     from varhouse.genome.contigs import Contigs
 
 log = logging.getLogger("varhouse.store")
+
+VIEW_HAS_IT = Text(
+    "the view {role} still shows cohort {cohort}, in release {release}",
+    "视图 {role} 的第 {release} 次发布中仍含有队列 {cohort}",
+)
+VIEWS_PURGED = Text(
+    "releases of views that have shown it go by: varhouse store gc {store} --purge-withdrawn",
+    "如需删除曾展示该队列的视图发布: varhouse store gc {store} --purge-withdrawn",
+)
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -54,7 +66,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "example:  varhouse store drop demo/store --cohort zhejiang",
         "Writes a new release to STORE and prints its number. Its tables hold no trace of\n"
         "the cohort, and its digest is that of a store built without it. Older releases\n"
-        "keep the cohort's data.",
+        "keep the cohort's data, and so do views of a governed store: it says which.",
     )
     drop.add_argument("--cohort", required=True, metavar="NAME", help="the cohort to drop")
     add_wait(drop)
@@ -213,4 +225,11 @@ def _drop(args: argparse.Namespace) -> int:
     from varhouse.store.drop import drop_cohort
 
     print(drop_cohort(args.store, args.cohort, wait=args.wait))
+    views = views_with(args.store, args.cohort)
+    for role, number in views.items():
+        log.warning(VIEW_HAS_IT.say(role=role, release=number, cohort=args.cohort))
+    for line in next_releases(args.store, views):
+        log.warning(line)
+    if views:
+        log.warning(VIEWS_PURGED.say(store=shlex.quote(str(args.store))))
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from varhouse.cli.storeparts import add_command, add_wait
+from varhouse.cli.viewsleft import next_releases
 from varhouse.errors import UsageError
 
 if TYPE_CHECKING:
@@ -110,6 +111,8 @@ def _run(args: argparse.Namespace) -> int:
     for role, numbers in views.items():
         for number in numbers:
             print(f"{'sealed':>10}  release {number} of the view {role}: withdrawal")
+    for line in () if args.dry_run else next_releases(path, views):
+        print(f"{'next':>10}  {line}")
     tell_totals(found, dry_run=args.dry_run)
     return 0
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from varhouse.cli.storeparts import add_command, add_wait
+from varhouse.cli.viewsleft import next_releases, views_with
 
 if TYPE_CHECKING:
     from varhouse.withdrawal.receipt import Receipt
@@ -128,8 +129,11 @@ def _print_receipt(receipt: "Receipt", store: Path) -> None:
     holds = receipt.holds
     if holds.releases:
         print(f"still in   releases {_some([str(n) for n in holds.releases])}, until purged")
-    for role, number in _views_with(receipt, store):
-        print(f"still in   view {role}, release {number}: varhouse share release")
+    told = views_with(store, receipt.cohort)
+    for role, number in told.items():
+        print(f"still in   view {role}, release {number}")
+    for line in next_releases(store, {*told, *(receipt.purged or {}).get("views", {})}):
+        print(f"next       {line}")
     for path in holds.files:
         print(f"still in   {path}")
     for path in holds.sheets:
@@ -143,14 +147,6 @@ def _print_receipt(receipt: "Receipt", store: Path) -> None:
     if receipt.seconds is not None:
         print(f"seconds    {receipt.seconds}")
     print(f"receipt    {receipt_file(store, receipt.release)}")
-
-
-def _views_with(receipt: "Receipt", store: Path) -> list[tuple[str, int]]:
-    """List the newest releases of views that tell of people who are in the store no more."""
-    from varhouse.sharing.viewpurge import holding
-
-    found = {e.role: e.release for e in holding(store.absolute(), [receipt.cohort])}
-    return sorted(found.items())
 
 
 _NOT_EXACT = (

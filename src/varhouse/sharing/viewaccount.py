@@ -47,6 +47,8 @@ class Account:
         Those that are in it: name to the release of the store whose rows of it are shown.
     out
         Those that are not: name to why, in English.
+    left_out
+        Those of them that were left out as asked.
     people
         Distinct people by cohort, `""` of all together.
     k
@@ -83,6 +85,7 @@ class Account:
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
     attack: dict[str, Any] = field(default_factory=dict)
     budget: float | None = None
+    left_out: list[str] = field(default_factory=list)
 
     def public(self) -> dict[str, Any]:
         """Give what anybody may know: sizes, and what attacks measured."""

@@ -196,6 +196,7 @@ class Plan:
             on=self.on.isoformat(),
             cohorts=cohorts,
             out=reasons,
+            left_out=sorted(self.wanted.leave_out),
             people=dict(counts_of_people(self.people)),
             k=self.protection.k,
             policy=self.protection.name,
@@ -230,13 +231,17 @@ class Plan:
             raise AccessError(NOBODY.say(store=self.path, role=self.role, why=why or "-"), fix)
         if not self.decision.is_allowed:
             raise self.decision.refusal()
+        if found := self.differences():
+            raise self._refusal(found)
+
+    def differences(self) -> list[Difference]:
+        """List what differs from earlier releases by too few people."""
         found: list[Difference] = []
         for earlier in reversed(self.earlier):
             then = people_of_release(self.path, earlier)
             k = self.protection.k_against(earlier.role)
             found += too_few(self.people, then, k, earlier.role, earlier.release)
-        if found:
-            raise self._refusal(found)
+        return found
 
     def _refusal(self, found: Sequence[Difference]) -> AccessError:
         what = "; ".join(d.say() for d in found[:3])

@@ -47,3 +47,12 @@ HOLD_LEFT = Text(
 HOLD_LEFT_FIX = Text(
     "do without it: --leave-out {cohort}", "请不纳入该队列: --leave-out {cohort}"
 )
+AGAIN = Text(
+    "view {role}{closed}: its next release: {command}",
+    "视图 {role}{closed}:生成下一次发布: {command}",
+)
+AGAIN_NOT = Text(
+    "view {role}{closed}: no release can be made now ({why}); later: {command}",
+    "视图 {role}{closed}:目前无法生成发布({why});以后执行: {command}",
+)
+CLOSED_NOW = Text(", which shows nothing until then", "(在此之前不展示任何内容)")

@@ -1,7 +1,6 @@
 """The state of a store, gathered from what it and those who write to it leave to be seen."""
 
 import json
-import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -13,22 +12,20 @@ import polars as pl
 from varhouse.account import parse
 from varhouse.errors import AccessError, VarhouseError
 from varhouse.governance.rulesinuse import OtherRulesError
-from varhouse.governed import ROLES, is_governed, view_folder
 from varhouse.ingest.setup.permits import Permits
 from varhouse.nightly.account import Fault
 from varhouse.nightly.settings import Settings
 from varhouse.nightly.words import subject_of
 from varhouse.quantities import seconds_between, span
 from varhouse.status.nights import Nights, read_nights
+from varhouse.status.views import views_behind
 from varhouse.status.work import ENDED, LEFT, WorkFolder, Writer, describe_writer, list_work
 from varhouse.store.layout import check_is_folder, read_store_file
 from varhouse.store.lock import read_holder
 from varhouse.store.reader import Store, open_store
 from varhouse.store.releases import (
     Release,
-    list_releases,
     read_all_releases,
-    read_release,
     read_tags,
 )
 from varhouse.store.sizes import (
@@ -40,7 +37,6 @@ from varhouse.store.sizes import (
     space_left,
     what_came,
 )
-from varhouse.store.viewstores import shown_release
 
 NIGHT_SECONDS = 30 * 3600
 """Without a night that ended for so long, one is missing."""
@@ -362,26 +358,8 @@ def _of_basis(
 
 def _of_views(path: Path, releases: Sequence[Release]) -> list[Attention]:
     """Say which views show another release of a governed store than the newest."""
-    if not releases or not is_governed(path):
-        return []
-    newest, found = releases[-1].number, []
-    for role in ROLES[:-1]:
-        view = view_folder(path, role)
-        try:
-            numbers = list_releases(view)
-            shown = shown_release(read_release(view, numbers[-1]).meta) if numbers else newest
-        except (VarhouseError, PermissionError):
-            continue
-        if shown != newest:
-            which = "nothing" if shown is None else f"release {shown}"
-            found.append(
-                Attention(
-                    "view",
-                    f"the view {role} shows {which}, the newest is {newest}",
-                    f"varhouse share release {shlex.quote(str(path))} --role {role}",
-                )
-            )
-    return found
+    behind = views_behind(path, releases[-1].number) if releases else []
+    return [Attention("view", told, fix) for told, fix in behind]
 
 
 def _of_nights(nights: Nights) -> list[Attention]:

@@ -1,0 +1,110 @@
+"""After people went, the keepers are told the command by which views are made again."""
+
+import shlex
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+from view_builders import People, govern, make_people, put_cohorts
+
+import varhouse
+from varhouse.cli import main
+from varhouse.sharing.viewagain import next_release
+from varhouse.sharing.views import Wanted, release_view
+
+COHORTS = ("alpha", "beta", "gamma")
+ALLELES = [f"chr1-{100 + 10 * i}-A-T" for i in range(4)]
+DAY = date(2026, 12, 1)
+
+
+def people() -> dict[str, People]:
+    return {c: make_people(c, 30, ALLELES, 1000 + i) for i, c in enumerate(COHORTS)}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store whose view shows alpha and beta, and gamma was left out as asked."""
+    store = tmp_path_factory.mktemp("again") / "store"
+    put_cohorts(store, people())
+    govern(store, dict.fromkeys(COHORTS, "T0"))
+    release_view(Wanted(store, "public", leave_out=("gamma",), on=DAY))
+    return store
+
+
+@pytest.fixture
+def store(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "store"))
+
+
+def leave(store: Path, *cohorts: str) -> None:
+    """Take one person out of each of some cohorts."""
+    now = people()
+    put_cohorts(store, now | {c: now[c].without(now[c].names[3]) for c in cohorts})
+
+
+def run(command: str) -> int:
+    assert command.startswith("varhouse ")
+    return main(shlex.split(command)[1:])
+
+
+def shown(store: Path) -> set[str]:
+    return varhouse.open(store, audience="public").cohort_names()
+
+
+def test_a_purge_tells_the_command_that_goes_through(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    leave(store, "alpha")
+    assert main(["store", "gc", str(store), "--purge-withdrawn", "--dry-run"]) == 0
+    assert "next" not in capsys.readouterr().out
+    assert main(["store", "gc", str(store), "--purge-withdrawn"]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if "next" in line]
+    assert len(told) == 1
+    assert "which shows nothing until then" in told[0]
+    command = told[0].rpartition(": ")[2]
+    assert command == (
+        f"varhouse share release {store} --role public --leave-out alpha --leave-out gamma"
+    )
+    assert shown(store) == set()
+    # Who asks for the status is told the same, until it is done.
+    main(["status", str(store)])
+    assert command in capsys.readouterr().out
+    assert run(command) == 0
+    assert shown(store) == {"beta"}
+    main(["status", str(store)])
+    assert "share release" not in capsys.readouterr().out
+
+
+def test_why_no_release_can_be_made_is_told(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    leave(store, "alpha", "beta")
+    assert main(["store", "gc", str(store), "--purge-withdrawn"]) == 0
+    told = capsys.readouterr().out
+    assert "no release can be made now" in told
+    assert next_release(store, "public").refusal is not None
+
+
+def test_a_drop_tells_the_views_that_show_the_cohort(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["store", "drop", str(store), "--cohort", "gamma"]) == 0
+    assert "view public" not in capsys.readouterr().err
+    assert main(["store", "drop", str(store), "--cohort", "beta"]) == 0
+    told = capsys.readouterr().err
+    assert "the view public still shows cohort beta, in release 1" in told
+    assert f"varhouse store gc {store} --purge-withdrawn" in told
+    again = next_release(store, "public")
+    assert again.command in told
+    assert not again.is_closed
+    assert run(again.command) == 0
+    assert shown(store) == {"alpha"}
+
+
+def test_a_store_that_is_not_governed_has_no_views(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_cohorts(tmp_path / "store", people())
+    assert main(["store", "drop", str(tmp_path / "store"), "--cohort", "beta"]) == 0
+    assert "view" not in capsys.readouterr().err
