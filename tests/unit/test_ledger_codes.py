@@ -216,6 +216,10 @@ def test_every_pattern_of_accessions_has_an_example_of_it_alone() -> None:
         ("HRA015470", "HRA015470"), ("GVM001237", "GVM001237"), ("OMIX013512", "OMIX013512"),
         ("OMIX013512-01", "OMIX013512-01"), ("GWHBHSK00000000.1", "GWHBHSK00000000.1"),
         ("SAMC1234567", "SAMC1234567"), ("CRR000123", "CRR000123"),
+        ("HRS000001", "HRS000001"), ("HRI123456",) * 2, ("HRX000001",) * 2,
+        ("CNPhis0000549",) * 2, ("cnphis0000549", "CNPhis0000549"),
+        ("CNVHIS0000001", "CNVhis0000001"), ("CNV0000001",) * 2, ("CNXhis0000001",) * 2,
+        ("EGAN00001000001",) * 2, ("EGAZ00001000001",) * 2, ("JGAN000000001",) * 2,
         ("CNP0000405", "CNP0000405"), ("CNR0123456", "CNR0123456"),
         ("PRJNA31257", "PRJNA31257"), ("PRJEB6180", "PRJEB6180"), ("SAMEA104228123",) * 2,
         ("SAMN00000001",) * 2, ("ERP000001",) * 2, ("SRR12345678",) * 2,
@@ -229,7 +233,8 @@ def test_accessions(text: str, kept: str) -> None:
 
 @pytest.mark.parametrize(
     "text", ["PRJCA12345", "PRJCAO52720", "PRJC052720", "HRA15470", "GVM12", "GCA_1", "x", "",
-             "GWH00000000", "SAMC12", "EGAD0001", "HRA015470 x"],
+             "GWH00000000", "SAMC12", "EGAD0001", "HRT000001", "CNhisP0000549",
+             "CNPhis1", "CNQ0000001", "EGAQ00001000001", "HRA015470 x"],
 )  # fmt: skip
 def test_what_is_no_accession(text: str) -> None:
     with pytest.raises(FormError, match="no accession"):
@@ -241,7 +246,54 @@ def test_what_is_no_accession(text: str) -> None:
              "http://purl.obolibrary.org/obo/DUO_0000042", "一般研究用途", "DUO 0000042"],
 )  # fmt: skip
 def test_duo_terms(text: str) -> None:
-    assert read_duo(text) == "DUO:0000042"
+    assert read_duo(text) == ["DUO:0000042"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("GRU-IRB", ["DUO:0000042", "DUO:0000021"]),
+        ("gru-irb-pub", ["DUO:0000042", "DUO:0000021", "DUO:0000019"]),
+        ("HMB-IRB-NPU-MDS", ["DUO:0000006", "DUO:0000021", "DUO:0000045"]),
+        ("HMB(CC)", ["DUO:0000006", "DUO:0000043"]),
+        ("NPU-NCU", ["DUO:0000018"]),
+        ("DS-MONDO:0005148", ["DUO:0000007", "MONDO:0005148"]),
+        ("DS-mondo_0005148", ["DUO:0000007", "MONDO:0005148"]),
+        ("DUO:0000007 (MONDO:0005148)", ["DUO:0000007", "MONDO:0005148"]),
+        ("DS[OMIM:143100]", ["DUO:0000007", "OMIM:143100"]),
+        ("DS-ICD10:G10", ["DUO:0000007", "ICD10:G10"]),
+        ("DS-RD", ["DUO:0000007"]),
+        ("MONDO:0005148", ["MONDO:0005148"]),
+    ],
+)
+def test_duo_terms_that_are_joined(text: str, kept: list[str]) -> None:
+    assert read_duo(text) == kept
+    # What is kept is read as itself.
+    assert [c for k in kept for c in read_duo(k)] == kept
+
+
+@pytest.mark.parametrize("short", [c.row["short"] for c in duo_terms().codes.values()])
+def test_each_limit_goes_with_each_permission(short: str) -> None:
+    code = duo_terms().find(short)
+    for head in ("GRU", "HMB", "DS", "POA"):
+        if code is not None and is_modifier(code):
+            assert read_duo(f"{head}-{short}") == [duo_terms().find(head), code]
+        else:
+            with pytest.raises(FormError, match="nothing keeps"):
+                read_duo(f"{head}-{short}")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("DS-CVD", "DS-MONDO:0005148"), ("DS-CVD-IRB", "'CVD'"), ("GS-CN", "write GS"),
+        ("MOR-2027-01-01", "write MOR"), ("GRU-HMB", "'HMB'"), ("GRU--IRB", "nothing keeps"),
+        ("XX-IRB", "no DUO term"), ("MDS", "no DUO term"), ("DS-XYZ:0005148", "nothing keeps"),
+    ],
+)  # fmt: skip
+def test_what_no_code_keeps_of_a_duo_term_is_refused(text: str, says: str) -> None:
+    with pytest.raises(FormError, match=says):
+        read_duo(text)
 
 
 def test_duo_permissions_and_modifiers() -> None:
@@ -385,3 +437,12 @@ def test_a_credit_code_of_zeros_is_none() -> None:
     assert (check_digit("0" * 17), organisation_digit("0" * 8)) == ("0", "0")
     with pytest.raises(FormError):
         read_credit_code("0" * 18)
+
+
+def test_an_item_of_several_codes_is_several_of_a_list() -> None:
+    from varhouse.governance.fieldkinds import CONSENT  # noqa: PLC0415
+
+    form = CONSENT.fields["duo"].form
+    assert form.take("GRU-IRB; IRB, DS-MONDO:0005148") == [
+        "DUO:0000042", "DUO:0000021", "DUO:0000007", "MONDO:0005148"
+    ]  # fmt: skip

@@ -16,6 +16,7 @@ from varhouse.cli import main
 from varhouse.errors import ConfigError
 from varhouse.submission.diseases import read_book
 from varhouse.submission.families import blood, connected_parts, find_cases
+from varhouse.submission.mistakes import MistakesError
 from varhouse.submission.pedfile import People, read_pedigrees
 from varhouse.submission.pedigrees import Family, Findings, find_families
 
@@ -339,3 +340,47 @@ def test_the_same_rows_in_two_files_are_one_family(tmp_path: Path) -> None:
     ped(tmp_path, ["3 0 0 1 2"], "b.ped")
     with pytest.raises(ConfigError, match=r"b.ped:1: this person stands in a.ped:3"):
         find_families([one, two], BOOK, TODAY)
+
+
+# --- how affection is coded ---
+
+CODED = ["1 0 0 1 {a}", "2 0 0 2 {u}", "3 1 2 1 {a}", "4 0 0 2 {u}", "5 3 4 2 {a}"]
+"""Three generations, one affected in each."""
+HEADERS = ["", "#FID IID PAT MAT SEX PHENOTYPE", "FID\tIID\tPAT\tMAT\tSEX\tPHENO",
+         "family_id person_id father_id mother_id sex affected"]  # fmt: skip
+
+
+@pytest.mark.parametrize("head", HEADERS)
+@pytest.mark.parametrize(
+    ("yes", "no", "affected"),
+    [("2", "1", None), ("2", "1", 2), ("2", "0", None), ("2", "-9", None), ("1", "0", 1)],
+)
+def test_ped_files_coded_either_way_with_a_header_or_without(
+    tmp_path: Path, head: str, yes: str, no: str, affected: int | None
+) -> None:
+    rows = [f"F1 {r.format(a=yes, u=no)}" for r in CODED]
+    if "\t" in head:
+        rows = [r.replace(" ", "\t") for r in rows]
+    path = tmp_path / "a.ped"
+    path.write_text("\n".join([*([head] if head else []), *rows]) + "\n")
+    (family,) = find_families(
+        [path], BOOK, TODAY, disease="Huntington disease", affected=affected
+    ).families
+    assert family.numbers["affected_generations"] == 3
+    assert family.verdict == "important"
+
+
+def test_what_nobody_can_tell_of_a_coding_is_said(tmp_path: Path) -> None:
+    rows = [r.format(a="1", u="0") for r in CODED]
+    found = find(tmp_path, rows)
+    assert found.families == ()
+    assert any("--affected 1" in note for note in found.notes)
+    twos = [r.format(a="2", u="1") for r in CODED]
+    with pytest.raises(MistakesError, match="coded 1 and 2"):
+        find(tmp_path, twos, affected=1)
+    sheet = tmp_path / "a.tsv"
+    sheet.write_text("person\tfather\tmother\taffected\na\t\t\t1\nb\ta\t\t1\n")
+    with pytest.raises(MistakesError, match="--affected"):
+        read_pedigrees([sheet])
+    assert read_pedigrees([sheet], affected=1).illness.height == 2
+    assert read_pedigrees([sheet], affected=2).illness.height == 0

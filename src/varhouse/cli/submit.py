@@ -237,6 +237,12 @@ def _add_pedigrees(steps: Any) -> None:
         help="ids of people mean somebody in a family (default), or across all files",
     )
     parser.add_argument(
+        "--affected",
+        type=int,
+        choices=(1, 2),
+        help="the number that says affected: 2 (a PED: 1 is not, 0 unknown), or 1 (0 is not)",
+    )
+    parser.add_argument(
         "--definition",
         type=Path,
         metavar="FILE",
@@ -264,6 +270,7 @@ def _run_pedigrees(args: argparse.Namespace) -> int:
         omim=args.omim,
         cohort=args.cohort,
         across=args.ids == "across",
+        affected=args.affected,
     )
     for note in found.notes:
         log.info("%s", note)

@@ -258,7 +258,8 @@ def find_accession(text: str) -> dict[str, str] | None:
 def read_accession(value: str) -> str:
     """Take an accession; case and full-width letters are set right, nothing else is."""
     text = clean(value)
-    for form in (text, text.upper(), text.lower()):
+    # CNSA writes `his` small (CNPhis0000549), dbGaP all of it.
+    for form in (text, text.upper(), text.lower(), text.upper().replace("HIS", "his")):
         if find_accession(form):
             return form
     shown = [r["example"] for r, _ in _accessions()]

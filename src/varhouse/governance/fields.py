@@ -61,7 +61,8 @@ class Form:
     load
         What JSON holds to what `model.py` holds.
     is_list
-        Whether there may be several: each is an `item`, and the value a list.
+        Whether there may be several: each is an `item`, and the value a list. An item of
+        which several are kept gives a list of them.
     apart
         What sets several apart in a cell, as a regular expression.
     """
@@ -88,7 +89,9 @@ class Form:
             parts = [_as_text(v) for v in value]
         else:
             parts = [_as_text(value)]
-        return list(dict.fromkeys(self.item(p) for p in parts if p.strip()))
+        taken = [self.item(p) for p in parts if p.strip()]
+        every = (v for t in taken for v in (t if isinstance(t, list) else [t]))
+        return list(dict.fromkeys(every))
 
     def give(self, value: Any) -> Any:
         """Give what the model holds of a value that was kept."""

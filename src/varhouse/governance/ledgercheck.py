@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from varhouse.governance.duo import DISEASE_SPECIFIC, is_modifier
+from varhouse.governance.duo import DISEASE_SPECIFIC, is_disease, is_modifier
 from varhouse.governance.fields import near
 from varhouse.governance.judgetexts import PAPER_NAMES
 from varhouse.governance.ledger import Ledger
@@ -179,7 +179,8 @@ def _of_consent(consent: Consent | None) -> Iterator[str]:
     codes = consent.duo if consent else ()
     if codes and all(map(is_modifier, codes)):
         yield _NO_PERMISSION.say()
-    if consent and DISEASE_SPECIFIC in codes and not consent.scope:
+    is_named = bool(consent and consent.scope) or any(map(is_disease, codes))
+    if DISEASE_SPECIFIC in codes and not is_named:
         yield _WHICH_DISEASE.say()
 
 

@@ -1,9 +1,10 @@
 """Pedigrees that people give: PED, FAM, or a sheet with a header, as people and their parents.
 
 A PED has six or more columns without a header: family, person, father, mother, sex (1 male, 2
-female), affected (2 yes, 1 no; 0 or -9 not known). A sheet names its columns, in Chinese or
-English, and may say more: disease, ICD-10, OMIM, whether somebody was adopted, the cohort.
-Ids of a PED mean somebody within his family; those of a sheet without a column of families
+female), affected (2 yes, 1 no; 0 or -9 not known; or 1 yes and 0 no, as PLINK reads it with
+`--1`, which nobody can tell from the file: `affected=1` says so). A sheet names its columns,
+in Chinese or English, and may say more: disease, ICD-10, OMIM, whether somebody was adopted,
+the cohort. Ids of a PED mean somebody within his family; those of a sheet without a column of families
 mean somebody in all of it (`across=True` says so of any file).
 
 All mistakes are told at once, by file and line. Nothing of a person but relations, sex and
@@ -112,8 +113,16 @@ class People:
     notes: tuple[str, ...] = ()
 
 
-def read_pedigrees(paths: Sequence[Path], *, across: bool = False) -> People:
+def read_pedigrees(
+    paths: Sequence[Path], *, across: bool = False, affected: int | None = None
+) -> People:
     """Read files of pedigrees as one set of people.
+
+    Parameters
+    ----------
+    affected
+        The number that says affected: 2 (the other is 1, and 0 not known), or 1 (the other is
+        0); None: 2 of a PED, and of a sheet what its numbers say.
 
     Raises
     ------
@@ -129,7 +138,7 @@ def read_pedigrees(paths: Sequence[Path], *, across: bool = False) -> People:
         raise InputError(PED["empty"].say(files=", ".join(map(str, paths))))
     if not rows.height:
         raise MistakesError(said.problems, PED["where"].say())
-    rows = _decode(rows, said)
+    rows = _decode(rows, said, affected)
     key = pl.col("person")
     if not across:
         key = pl.when(pl.col("family") != "").then(
@@ -213,7 +222,7 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
-def _decode(rows: pl.DataFrame, said: Said) -> pl.DataFrame:
+def _decode(rows: pl.DataFrame, said: Said, affected: int | None) -> pl.DataFrame:
     """Give sex and affection as numbers (affected: 2 yes, 1 no, 0 not known)."""
 
     def values(column: str) -> dict[str, str]:
@@ -227,7 +236,8 @@ def _decode(rows: pl.DataFrame, said: Said) -> pl.DataFrame:
     for name, part in rows.with_columns(
         pl.col("at").str.replace(r":\d+\z", "").alias("file")
     ).group_by("file", maintain_order=True):
-        coded.append(_decode_affected(part.drop("file"), str(name[0]), said))
+        codes = _codes(part, str(name[0]), said, affected)
+        coded.append(_decode_affected(part.drop("file"), codes, said))
     rows = pl.concat(coded)
     adopted = {v: p in _YES or p in ("1", "in", "收养", "抱养") for v, p in
                values("adopted").items()}  # fmt: skip
@@ -244,19 +254,31 @@ def _parent(rows: pl.DataFrame, column: str) -> pl.Expr:
     return pl.when(none).then(pl.lit("")).otherwise(pl.col(column)).alias(column)
 
 
-def _decode_affected(part: pl.DataFrame, file: str, said: Said) -> pl.DataFrame:
-    """Read the affections of a file: codes of PED, 0 and 1 of a sheet, or words."""
-    found = {v: plain(v) for v in part["affected"].unique().to_list()}
-    words = {p for p in found.values() if p not in _OPEN}
+_OF_PED, _OF_ZERO = {"2": 2, "1": 1, "0": 0}, {"1": 2, "0": 1}
+
+
+def _codes(part: pl.DataFrame, file: str, said: Said, affected: int | None) -> dict[str, int]:
+    """Tell what numbers of a file say of affection: those of PED, or 0 and 1."""
+    words = {p for v in part["affected"].unique().to_list() if (p := plain(v)) not in _OPEN}
     is_ped = bool(part["is_ped"][0])
-    codes = {"2": 2, "1": 1, "0": 0}
+    if affected == 1 and "2" in words:
+        said.problems.append(PED["two"].say(file=file))
+    if affected is not None:
+        return _OF_ZERO if affected == 1 else _OF_PED
     if not is_ped and words and words <= {"0", "1"}:
-        codes = {"1": 2, "0": 1}
         if "0" not in words:
             said.problems.append(PED["ones"].say(file=file))
         said.notes.append(PED["binary"].say(file=file))
-    elif is_ped and "2" not in words and words == {"0", "1"}:
+        return _OF_ZERO
+    if is_ped and words == {"0", "1"}:
         said.notes.append(PED["nobody"].say(file=file))
+    return _OF_PED
+
+
+def _decode_affected(part: pl.DataFrame, codes: dict[str, int], said: Said) -> pl.DataFrame:
+    """Read the affections of a file: numbers, or words."""
+    found = {v: plain(v) for v in part["affected"].unique().to_list()}
+    is_ped = bool(part["is_ped"][0])
     known = {**dict.fromkeys(_YES, 2), **dict.fromkeys(_NO, 1), **dict.fromkeys(_OPEN, 0)}
     known |= codes
     numbers = {v: known.get(p, -1) for v, p in found.items()}

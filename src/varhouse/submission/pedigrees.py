@@ -105,6 +105,7 @@ def find_families(
     omim: str = "",
     cohort: str = "",
     across: bool = False,
+    affected: int | None = None,
 ) -> Findings:
     """Read pedigrees and judge each family and disease.
 
@@ -114,6 +115,8 @@ def find_families(
         Definitions and common diseases, and the day on which they are asked.
     disease, icd10, omim, cohort
         What holds where the files do not say it.
+    across, affected
+        As for `read_pedigrees`.
 
     Raises
     ------
@@ -121,7 +124,7 @@ def find_families(
         If anything is wrong with the rows: all of it.
     """
     definition = book.on(on)
-    people = read_pedigrees(paths, across=across)
+    people = read_pedigrees(paths, across=across, affected=affected)
     if circle := find_circle(people):
         names = " -> ".join(people.name[i] for i in [*circle, circle[0]][:12])
         raise MistakesError([PED["circle"].say(names=names)], PED["where"].say())

@@ -40,16 +40,23 @@ PED: dict[str, Text] = {
     ),
     "ones": Text(
         "{file}: the column affected holds 1 alone: is that affected (a sheet of 0 and 1) or "
-        "unaffected (a PED)? write yes and no",
-        "{file}: 患病列中只有 1:是“患病”(0/1 编码)还是“未患病”(PED 编码)?请改写为“是”“否”",
+        "unaffected (a PED)? write yes and no, or say --affected 1 or 2",
+        "{file}: 患病列中只有 1:是“患病”(0/1 编码)还是“未患病”(PED 编码)?请改写为“是”“否”,"
+        "或加 --affected 1 或 2",
+    ),
+    "two": Text(
+        "{file}: affected is said to be 1, and the file has 2: is it coded 1 and 2?",
+        "{file}: 指定 1 表示患病,但文件中有 2:是否为 1/2 编码?",
     ),
     "binary": Text(
         "{file}: affected is coded 0 and 1: read as no and yes",
         "{file}: 患病列为 0/1 编码:读作“否”“是”",
     ),
     "nobody": Text(
-        "{file}: nobody is affected (2); 0 and 1 are read as a PED has them: not known, no",
-        "{file}: 没有患病者(2);0 和 1 按 PED 的含义读取:未知、未患病",
+        "{file}: nobody is affected (2); 0 and 1 are read as a PED has them: not known, no; "
+        "if 1 is affected and 0 is not, say --affected 1",
+        "{file}: 没有患病者(2);0 和 1 按 PED 的含义读取:未知、未患病;"
+        "若 1 表示患病、0 表示未患病,请加 --affected 1",
     ),
     "nameless": Text("{at}: a row without an id of the person", "{at}: 该行没有个体编号"),
     "twice": Text(
