@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from varhouse.errors import UsageError
 
 if TYPE_CHECKING:
     from varhouse.governance.ledgerimport import Imported
+
+log = logging.getLogger("varhouse.store")
 
 _TEXT = """\
 The ledger of permits: of each cohort the legal holder, ethics approval, consent, permits,
@@ -98,6 +101,8 @@ def _import(args: argparse.Namespace) -> int:
     from varhouse.masking import say
 
     found = import_sheets(args.store, args.sheets, args.kind, args.note, dry_run=args.dry_run)
+    if found.links:
+        _close(args.store)
     if args.json:
         entries = [
             {"kind": e.kind, "subject": e.subject, "fields": e.fields, "note": e.note}
@@ -113,6 +118,14 @@ def _import(args: argparse.Namespace) -> int:
     for note in ledgershow.not_stored(args.store, found.entries):
         say(f"{ledgershow.label('note')} {note}")
     return 0
+
+
+def _close(store: Path) -> None:
+    """Close what lies open of a store that an entry has made a governed one."""
+    from varhouse.store.layout import close_governed
+
+    for line in close_governed(store):
+        log.info("%s", line)
 
 
 def _print_imported(found: "Imported", *, dry_run: bool) -> None:
@@ -177,6 +190,7 @@ def _add(args: argparse.Namespace) -> int:
         fields["from"] = ledger.today().isoformat()
     subject = "" if args.subject == "-" else args.subject
     link = ledger.add(args.kind, subject, fields, args.note)
+    _close(args.store)
     say(f"{ledgershow.label('entered')} {link.n}: {link.body['kind']} {link.body['subject']}")
     say(f"{ledgershow.label('head')} {link.n}:{link.digest}")
     return 0

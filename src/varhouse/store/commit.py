@@ -38,6 +38,7 @@ from varhouse.store.layout import (
     catalogue_file,
     check_is_free,
     check_name,
+    close_governed,
     describe_new_store,
     make_folder,
     read_store_file,
@@ -264,7 +265,10 @@ def commit(
         )
         said = _handed_on(base) | dict(meta or {})
         said["event"] = {**said.get("event", {}), **record_changes(path, plans)}
-        return _carry_out(path, plans, base, ingest_id, operation, said, holder)
+        number = _carry_out(path, plans, base, ingest_id, operation, said, holder)
+        for line in close_governed(path):
+            log.info("%s", line)
+        return number
 
 
 def _find_done(path: Path, ingest_id: str, operation: str) -> int | None:

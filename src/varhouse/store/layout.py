@@ -16,6 +16,7 @@ from urllib.parse import quote
 from varhouse import __version__, files
 from varhouse.errors import StoreError, UsageError
 from varhouse.files import new_file, sync_file, sync_folder, unfinished_name
+from varhouse.governed import is_governed
 from varhouse.tables.schema import FORMAT_VERSION, Table
 
 log = logging.getLogger("varhouse.store")
@@ -200,6 +201,19 @@ def close_folders(store: Path, names: Sequence[str] = PRIVATE) -> list[str]:
             now = stat.filemode(folder.stat().st_mode)
             said.append(f"{folder} was open to others ({was}) and is closed now ({now})")
     return said
+
+
+def close_governed(store: Path) -> list[str]:
+    """Close the tables and records of a governed store as `close_folders` does.
+
+    Who is not `controlled` reads a view, also before the first one is made.
+
+    Returns
+    -------
+    list of str
+        A line for each folder that was open; none of a store that is not governed.
+    """
+    return close_folders(store, RAW) if is_governed(store) else []
 
 
 def _has_acl(folder: Path, kind: str = "access") -> bool:
