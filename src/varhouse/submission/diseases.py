@@ -12,8 +12,8 @@ from typing import Any
 import polars as pl
 
 from varhouse.governance.lists import PEDIGREES, disease_names
+from varhouse.submission.affection import plain
 from varhouse.submission.mistakes import MistakesError
-from varhouse.submission.pedfile import plain
 from varhouse.submission.texts import DISEASE
 from varhouse.yamltext import read_yaml
 

@@ -4,15 +4,14 @@ A PED has six or more columns without a header: family, person, father, mother, 
 female), affected (2 yes, 1 no; 0 or -9 not known; or 1 yes and 0 no, as PLINK reads it with
 `--1`, which nobody can tell from the file: `affected=1` says so). A sheet names its columns,
 in Chinese or English, and may say more: disease, ICD-10, OMIM, whether somebody was adopted,
-the cohort. Ids of a PED mean somebody within his family; those of a sheet without a column of families
-mean somebody in all of it (`across=True` says so of any file).
+the cohort. Ids of a PED mean somebody within his family; those of a sheet without a column of
+families mean somebody in all of it (`across=True` says so of any file).
 
 All mistakes are told at once, by file and line. Nothing of a person but relations, sex and
 affection is read; names have no column.
 """
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ import polars as pl
 from varhouse.errors import InputError
 from varhouse.sheetcolumns import SheetKind
 from varhouse.sheettable import read_sheet
+from varhouse.submission.affection import YES, capped, codes_of, decode_affected, plain
 from varhouse.submission.mistakes import MistakesError
 from varhouse.submission.texts import PED, Said
 from varhouse.textfile import decode_any, read_small
@@ -34,8 +34,6 @@ Bits = npt.NDArray[np.bool_]
 
 MALE, FEMALE, UNKNOWN = 1, 2, 0
 MOST_BYTES = 256 << 20
-_SHOWN = 20
-"""Mistakes of one kind that are named."""
 
 SHEET = SheetKind(
     "pedigree",
@@ -72,11 +70,6 @@ _SEX = {
     "0": UNKNOWN, "-9": UNKNOWN, "9": UNKNOWN, "3": UNKNOWN, "u": UNKNOWN, "other": UNKNOWN,
     "unknown": UNKNOWN, "未知": UNKNOWN, "不详": UNKNOWN, "": UNKNOWN,
 }  # fmt: skip
-_YES = ("yes", "y", "true", "t", "affected", "case", "是", "有", "患病", "患者", "受累",
-        "病例", "阳性")  # fmt: skip
-_NO = ("no", "n", "false", "f", "unaffected", "control", "否", "无", "未患病", "未受累",
-       "正常", "健康", "阴性", "不患病")  # fmt: skip
-_OPEN = ("", "unknown", "u", "未知", "不详", "-9", "na", "n/a", ".")
 
 
 @dataclass(frozen=True)
@@ -202,24 +195,14 @@ def _ped_rows(path: Path, raw: bytes, said: Said) -> pl.DataFrame:
         for column, cell in zip(columns, cells, strict=False):
             column.append(cell.strip())
         at.append(f"{path.name}:{n}")
-    said.problems += _capped(short)
+    said.problems += capped(short)
     frame = pl.DataFrame(dict(zip(COLUMNS[:6], columns, strict=True)) | {"at": at},
                          schema=dict.fromkeys([*COLUMNS[:6], "at"], pl.String))  # fmt: skip
     more = [pl.lit("").alias(c) for c in COLUMNS[6:]]
     return frame.with_columns(*more, pl.lit(True).alias("is_ped"))
 
 
-def _capped(lines: list[str]) -> list[str]:
-    rest = len(lines) - _SHOWN
-    return [*lines[:_SHOWN], *([PED["more"].say(n=rest)] if rest > 0 else [])]
-
-
 # --- what cells mean ---
-
-
-def plain(text: str) -> str:
-    """Give a text of a cell without case, width and outer blanks."""
-    return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
 def _decode(rows: pl.DataFrame, said: Said, affected: int | None) -> pl.DataFrame:
@@ -231,15 +214,15 @@ def _decode(rows: pl.DataFrame, said: Said, affected: int | None) -> pl.DataFram
     sexes = {v: _SEX.get(p, -1) for v, p in values("sex").items()}
     rows = rows.with_columns(pl.col("sex").replace_strict(sexes, return_dtype=pl.Int32))
     bad = rows.filter(pl.col("sex") < 0)
-    said.problems += _capped([PED["sex"].say(at=a) for a in bad["at"].to_list()])
+    said.problems += capped([PED["sex"].say(at=a) for a in bad["at"].to_list()])
     coded = []
     for name, part in rows.with_columns(
         pl.col("at").str.replace(r":\d+\z", "").alias("file")
     ).group_by("file", maintain_order=True):
-        codes = _codes(part, str(name[0]), said, affected)
-        coded.append(_decode_affected(part.drop("file"), codes, said))
+        codes = codes_of(part, str(name[0]), said, affected)
+        coded.append(decode_affected(part.drop("file"), codes, said))
     rows = pl.concat(coded)
-    adopted = {v: p in _YES or p in ("1", "in", "收养", "抱养") for v, p in
+    adopted = {v: p in YES or p in ("1", "in", "收养", "抱养") for v, p in
                values("adopted").items()}  # fmt: skip
     return rows.with_columns(
         pl.col("adopted").replace_strict(adopted, return_dtype=pl.Boolean),
@@ -254,45 +237,6 @@ def _parent(rows: pl.DataFrame, column: str) -> pl.Expr:
     return pl.when(none).then(pl.lit("")).otherwise(pl.col(column)).alias(column)
 
 
-_OF_PED, _OF_ZERO = {"2": 2, "1": 1, "0": 0}, {"1": 2, "0": 1}
-
-
-def _codes(part: pl.DataFrame, file: str, said: Said, affected: int | None) -> dict[str, int]:
-    """Tell what numbers of a file say of affection: those of PED, or 0 and 1."""
-    words = {p for v in part["affected"].unique().to_list() if (p := plain(v)) not in _OPEN}
-    is_ped = bool(part["is_ped"][0])
-    if affected == 1 and "2" in words:
-        said.problems.append(PED["two"].say(file=file))
-    if affected is not None:
-        return _OF_ZERO if affected == 1 else _OF_PED
-    if not is_ped and words and words <= {"0", "1"}:
-        if "0" not in words:
-            said.problems.append(PED["ones"].say(file=file))
-        said.notes.append(PED["binary"].say(file=file))
-        return _OF_ZERO
-    if is_ped and words == {"0", "1"}:
-        said.notes.append(PED["nobody"].say(file=file))
-    return _OF_PED
-
-
-def _decode_affected(part: pl.DataFrame, codes: dict[str, int], said: Said) -> pl.DataFrame:
-    """Read the affections of a file: numbers, or words."""
-    found = {v: plain(v) for v in part["affected"].unique().to_list()}
-    is_ped = bool(part["is_ped"][0])
-    known = {**dict.fromkeys(_YES, 2), **dict.fromkeys(_NO, 1), **dict.fromkeys(_OPEN, 0)}
-    known |= codes
-    numbers = {v: known.get(p, -1) for v, p in found.items()}
-    # In a sheet without the column a disease says who is affected.
-    ill = pl.col("disease").ne("") | pl.col("icd10").ne("") | pl.col("omim").ne("")
-    affected = pl.col("affected").replace_strict(numbers, return_dtype=pl.Int32)
-    if not is_ped and set(found) == {""}:
-        affected = pl.when(ill).then(2).otherwise(0)
-    part = part.with_columns(affected.cast(pl.Int32).alias("affected"))
-    bad = part.filter(pl.col("affected") < 0)
-    said.problems += _capped([PED["affected"].say(at=a) for a in bad["at"].to_list()])
-    return part
-
-
 # --- rows as people ---
 
 _RELATIONS = ("father", "mother", "sex", "adopted", "cohort")
@@ -301,7 +245,7 @@ _RELATIONS = ("father", "mother", "sex", "adopted", "cohort")
 def _people(rows: pl.DataFrame, said: Said, *, across: bool) -> People:
     """Join rows of the same person, and find parents."""
     nameless = rows.filter(pl.col("person") == "")["at"].to_list()
-    said.problems += _capped([PED["nameless"].say(at=a) for a in nameless])
+    said.problems += capped([PED["nameless"].say(at=a) for a in nameless])
     firsts = rows.group_by("key", maintain_order=True).agg(
         pl.first("person", "family", *_RELATIONS, "at"),
         *(pl.col(c).n_unique().alias(f"n_{c}") for c in _RELATIONS),
@@ -310,7 +254,7 @@ def _people(rows: pl.DataFrame, said: Said, *, across: bool) -> People:
     )
     apart = pl.any_horizontal(pl.col(f"n_{c}") > 1 for c in _RELATIONS)
     twice = firsts.filter(apart)
-    said.problems += _capped(
+    said.problems += capped(
         [PED["twice"].say(at=o, first=a) for a, o in twice.select("at", "other").rows()]
     )
     if not across:
@@ -402,4 +346,4 @@ def _check_parents(people: People, where: list[str], said: Said) -> None:
     ghosts = np.arange(n, len(people.name))
     mixed = np.intersect1d(ghosts, np.intersect1d(people.father, people.mother))
     lines += [PED["both_roles"].say(n=len(mixed))] if len(mixed) else []
-    said.problems += _capped(lines)
+    said.problems += capped(lines)
