@@ -12,11 +12,14 @@ from unittest import mock
 import pytest
 from store_builders import COHORT_A, COHORT_B, COHORT_C, add_cohort, new_store
 from verifying import verify
+from view_builders import govern
 
 import varhouse
 from varhouse.cli import main
 from varhouse.errors import AccessError, StoreError, UsageError
+from varhouse.governance.audit import Audit
 from varhouse.governance.ledger import Ledger
+from varhouse.governance.mark import read_mark
 from varhouse.store.bucket import Bucket
 from varhouse.store.drop import drop_cohort
 from varhouse.store.gc import collect
@@ -523,6 +526,19 @@ def test_a_pull_of_a_governed_store_is_closed(
     )
     assert (private.parent / "ledger.jsonl").stat().st_mode & 0o007 == 0
     assert Ledger.open(other).head == Ledger.open(governed).head
+
+
+def test_a_push_carries_the_note_of_its_end(store: Path, url: str, tmp_path: Path) -> None:
+    """Else what lies there is a line shorter than the store, and no pull is ever let in."""
+    govern(store, {"a": "T0", "b": "T0"})
+    assert main(["store", "push", str(store), url, "--to", "inside"]) == 0
+    last = Audit(store).head()
+    assert main(["store", "pull", str(store), url]) == 0
+    assert Audit(store).head() == last
+    other = tmp_path / "other"
+    assert main(["store", "pull", str(other), url]) == 0
+    assert Audit(other).head() == last
+    assert read_mark(other) == read_mark(store)
 
 
 def test_a_governed_store_is_read_from_its_url(

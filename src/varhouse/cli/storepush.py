@@ -33,6 +33,7 @@ def add_parser(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         help="whoever else began to write has died: what is left of it goes",
     )
     add_wait(parser)
+    parser.set_defaults(afterwards=_push_end)
     parser = add_command(
         steps,
         "pull",
@@ -89,3 +90,14 @@ def _run(args: argparse.Namespace) -> int:
             done.left, args.url,
         )  # fmt: skip
     return 0
+
+
+def _push_end(args: argparse.Namespace) -> None:
+    """Carry over what the gate has noted of a governed store behind the push."""
+    from varhouse.store.bucket import Bucket
+    from varhouse.store.lock import store_lock
+    from varhouse.store.push import push_governance
+
+    path = args.store.absolute()
+    with store_lock(path, args.wait):
+        push_governance(path, Bucket(args.url))

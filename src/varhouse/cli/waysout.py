@@ -163,6 +163,9 @@ def _gate(args: argparse.Namespace, store: Path, way: Way) -> Iterator[None]:
         passage.leaked = lambda: stdout.has_bytes() or state_of(out) != before
         yield
         passage.output |= stdout.told() | digest_output(out)
+    # What a command has to do once its end is noted.
+    if (afterwards := getattr(args, "afterwards", None)) is not None:
+        afterwards(args)
 
 
 def request_of(args: argparse.Namespace, store: Path, way: Way, role: str) -> "Request":

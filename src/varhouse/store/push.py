@@ -27,9 +27,11 @@ from varhouse.tables.schema import TABLES
 
 log = logging.getLogger("varhouse.store")
 _TAGS = "_store/tags/"
+_MARK = "_store/governed.json"
+"""How far ledger and audit log had come."""
 _GROWING = (
     _TAGS, "_store/errata/", "_store/store.json", "_store/retention.json",
-    "_store/governed.json",
+    _MARK,
 )  # fmt: skip
 """What may change without a change of size; all else of `_store` is written once."""
 
@@ -107,6 +109,22 @@ def push(
     bucket.remove(removed)
     made = [int(Path(n).stem) for n in new]
     return Pushed(made, len(data), len(removed), len(gone) - len(removed))
+
+
+def push_governance(path: Path, bucket: Bucket) -> None:
+    """Carry over ledger and audit log once more, and the mark of both after them.
+
+    That a push has ended is noted behind it: without that line what lies there would be
+    shorter than the store for good, and a pull would be refused.
+
+    Parameters
+    ----------
+    path
+        Root folder of a governed store; the caller holds its lock.
+    """
+    names = [n for n, _ in _files(path) if n.startswith(_GOVERNANCE)]
+    _write(bucket, path, names)
+    _write(bucket, path, [_MARK] if (path / _MARK).exists() else [])
 
 
 def push_mirror(mirror: Mirror) -> Pushed:
