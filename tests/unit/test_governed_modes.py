@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from view_builders import govern, make_people, put_cohorts
+from view_builders import People, govern, make_people, put_cohorts
 
 from varhouse.cli import main
 from varhouse.store.layout import RAW
@@ -28,7 +28,7 @@ def open_to_others(store: Path) -> set[str]:
     return {n for n in there if stat.S_IMODE((store / n).stat().st_mode) & 0o077}
 
 
-def people() -> dict:
+def people() -> dict[str, People]:
     return {"alpha": make_people("alpha", 6, ALLELES, 1)}
 
 

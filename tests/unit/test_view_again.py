@@ -10,8 +10,11 @@ from view_builders import People, govern, make_people, put_cohorts
 
 import varhouse
 from varhouse.cli import main
+from varhouse.errors import StoreError
 from varhouse.sharing.viewagain import next_release
 from varhouse.sharing.views import Wanted, release_view
+from varhouse.store.errata import SEALED, Erratum, add_erratum
+from varhouse.store.reader import open_store
 
 COHORTS = ("alpha", "beta", "gamma")
 ALLELES = [f"chr1-{100 + 10 * i}-A-T" for i in range(4)]
@@ -100,6 +103,29 @@ def test_a_drop_tells_the_views_that_show_the_cohort(
     assert not again.is_closed
     assert run(again.command) == 0
     assert shown(store) == {"alpha"}
+
+
+def test_a_view_without_the_people_is_closed_with_the_release_that_it_shows(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody of gamma is purged, whom the view never showed: the plain command opens it."""
+    leave(store, "gamma")
+    people_gone = Erratum(SEALED, "withdrawal, see release 2", "2026-12-01T00:00:00Z")
+    number = varhouse.open(store, audience="public").meta["shows"]["release"]
+    assert number < open_store(store).release
+    add_erratum(store, number, people_gone)
+    with pytest.raises(StoreError, match="which was sealed"):
+        shown(store)
+    main(["status", str(store)])
+    told = capsys.readouterr().out
+    assert "it is not read" in told
+    assert main(["store", "gc", str(store), "--purge-withdrawn"]) == 0
+    command = next_release(store, "public").command
+    assert command.endswith("--role public --leave-out gamma")
+    assert command in told
+    assert command in capsys.readouterr().out
+    assert run(command) == 0
+    assert shown(store) == {"alpha", "beta"}
 
 
 def test_a_store_that_is_not_governed_has_no_views(

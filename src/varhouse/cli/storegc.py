@@ -111,7 +111,8 @@ def _run(args: argparse.Namespace) -> int:
     for role, numbers in views.items():
         for number in numbers:
             print(f"{'sealed':>10}  release {number} of the view {role}: withdrawal")
-    for line in () if args.dry_run else next_releases(path, views):
+    purges = args.purge_withdrawn and not args.dry_run
+    for line in next_releases(path, views, closed=True) if purges else ():
         print(f"{'next':>10}  {line}")
     tell_totals(found, dry_run=args.dry_run)
     return 0

@@ -132,7 +132,7 @@ def _print_receipt(receipt: "Receipt", store: Path) -> None:
     told = views_with(store, receipt.cohort)
     for role, number in told.items():
         print(f"still in   view {role}, release {number}")
-    for line in next_releases(store, {*told, *(receipt.purged or {}).get("views", {})}):
+    for line in next_releases(store, told, closed=receipt.purged is not None):
         print(f"next       {line}")
     for path in holds.files:
         print(f"still in   {path}")

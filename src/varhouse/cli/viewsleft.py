@@ -23,9 +23,17 @@ def views_with(store: Path, cohort: str) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def next_releases(store: Path, roles: Iterable[str]) -> list[str]:
-    """Say how the next releases of the views of some roles can be made, a line each."""
-    wanted = set(roles)
+def next_releases(store: Path, roles: Iterable[str], *, closed: bool = False) -> list[str]:
+    """Say how the next releases of the views of some roles can be made, a line each.
+
+    Parameters
+    ----------
+    closed
+        Of all views that are not read as people were purged, too.
+    """
+    from varhouse.sharing.viewagain import closed_views
+
+    wanted = {*roles, *(closed_views(store.absolute()) if closed else ())}
     if not wanted:
         return []
     from varhouse.sharing.viewagain import told_again

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from varhouse.errors import AccessError, VarhouseError
-from varhouse.sharing.viewaccount import earlier_releases
+from varhouse.governed import view_folder
+from varhouse.sharing.viewaccount import VIEW_ROLES, earlier_releases
 from varhouse.sharing.viewplan import Plan, Wanted
 from varhouse.sharing.viewtexts import AGAIN, AGAIN_NOT, CLOSED_NOW
 from varhouse.store.reader import open_store
+from varhouse.store.releases import list_releases, read_release
+from varhouse.store.viewstores import shown_release, shows_sealed
 
 log = logging.getLogger("varhouse.sharing")
 
@@ -63,9 +66,8 @@ def next_release(store: Path, role: str) -> Again:
     role
         A role that has a view.
     """
-    last = [e for e in earlier_releases(store) if e.role == role]
-    made = [e for e in last if e.account.cohorts]
-    is_closed = bool(last) and not last[-1].account.cohorts
+    made = [e for e in earlier_releases(store) if e.role == role and e.account.cohorts]
+    is_closed = role in closed_views(store)
     there = set(open_store(store).scan("cohorts").collect()["cohort"])
     out = set(made[-1].account.left_out if made else ()) & there
     refusal: VarhouseError | None = None
@@ -83,6 +85,28 @@ def next_release(store: Path, role: str) -> Again:
         else:
             refusal = None
         return Again(role, command_of(store, role, out), refusal, is_closed)
+
+
+def closed_views(store: Path) -> list[str]:
+    """List the roles whose view is not read: closed by a purge, or made of what was purged.
+
+    A view that tells of nobody who was withdrawn is closed with the release that it was made
+    of, too: a copy of its folder that was put back could not be told from it.
+
+    Parameters
+    ----------
+    store
+        The governed store.
+    """
+    found = []
+    for role in VIEW_ROLES:
+        view = view_folder(store, role)
+        numbers = list_releases(view)
+        if numbers:
+            meta = read_release(view, numbers[-1]).meta
+            if shown_release(meta) is None or shows_sealed(store, meta):
+                found.append(role)
+    return found
 
 
 def command_of(store: Path, role: str, leave_out: Iterable[str] = ()) -> str:

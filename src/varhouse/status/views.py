@@ -6,7 +6,7 @@ from pathlib import Path
 from varhouse.errors import VarhouseError
 from varhouse.governed import ROLES, is_governed, view_folder
 from varhouse.store.releases import list_releases, read_release
-from varhouse.store.viewstores import shown_release
+from varhouse.store.viewstores import shown_release, shows_sealed
 
 
 def views_behind(path: Path, newest: int) -> list[tuple[str, str]]:
@@ -29,13 +29,17 @@ def views_behind(path: Path, newest: int) -> list[tuple[str, str]]:
         view = view_folder(path, role)
         try:
             numbers = list_releases(view)
-            shown = shown_release(read_release(view, numbers[-1]).meta) if numbers else newest
+            meta = read_release(view, numbers[-1]).meta if numbers else {}
+            shown = shown_release(meta) if numbers else newest
+            is_closed = shown is None or shows_sealed(path, meta)
         except (VarhouseError, PermissionError):
             continue
         if shown != newest:
             which = "nothing" if shown is None else f"release {shown}"
             told = f"the view {role} shows {which}, the newest is {newest}"
-            found.append((told, _release_again(path, role, is_closed=shown is None)))
+            if is_closed and shown is not None:
+                told += "; it is not read, as that was sealed"
+            found.append((told, _release_again(path, role, is_closed=is_closed)))
     return found
 
 

@@ -107,6 +107,24 @@ def shown_release(meta: Mapping[str, Any]) -> int | None:
     return number if isinstance(number, int) else None
 
 
+def shows_sealed(governed: Path, meta: Mapping[str, Any]) -> bool:
+    """Tell whether a release of a view store shows one that was sealed as people were purged.
+
+    Where a release was sealed as its retention ended, its files are gone to save room: what
+    the view holds is as good as it was.
+
+    Parameters
+    ----------
+    governed
+        Root of the governed store.
+    meta
+        Of the release of the view store.
+    """
+    number = shown_release(meta)
+    said = read_errata(governed, number) if number is not None else ()
+    return any(e.kind == SEALED and not e.reason.startswith(BY_RETENTION) for e in said)
+
+
 def check_shown(
     governed: Path,
     role: str,
@@ -139,12 +157,11 @@ def check_shown(
     """
     fix = NO_VIEW_FIX.say(role=role, store=shlex.quote(governed.name))
     number = shown_release(meta)
+    if shows_sealed(governed, meta):
+        raise StoreError(SHOWS_SEALED.say(release=number), fix)
     for erratum in read_errata(governed, number) if number is not None else ():
-        if erratum.kind == SEALED and erratum.reason.startswith(BY_RETENTION):
-            # Its files are gone to save room: what the view holds is as good as it was.
-            continue
         if erratum.kind == SEALED:
-            raise StoreError(SHOWS_SEALED.say(release=number), fix)
+            continue
         log.warning(
             SHOWS_ERRATUM.say(release=number, kind=erratum.kind, reason=erratum.reason)
         )
