@@ -330,10 +330,12 @@ def test_both_made_anew_show_against_what_was_kept_elsewhere(store: Path) -> Non
     kept = verify(store)
     rebuild(audit_file(store), audit_file(store).read_text().splitlines()[:1])
     rebuild(ledger_file(store), ledger_file(store).read_text().splitlines()[:1])
-    assert verify(store, [kept.ledger], [kept.audit]).problems
+    assert verify(store, [kept.head], [kept.audit_head]).problems
 
 
-def test_persons_that_were_changed_are_found(store: Path) -> None:
+def test_persons_that_were_changed_are_found(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     give(store)
     file = next((private_folder(store) / "given").glob("*.parquet"))
     raw = file.read_bytes()
@@ -343,6 +345,11 @@ def test_persons_that_were_changed_are_found(store: Path) -> None:
         else:
             file.write_bytes(new)
         assert [p for p in verify(store).problems if "persons" in p]
+        # One check under both commands.
+        for command in ("audit", "ledger"):
+            code, out, err = run(capsys, command, "verify", store)
+            assert code == 1
+            assert "persons" in out + err
 
 
 def test_receipts_are_anchors(store: Path, tmp_path: Path) -> None:

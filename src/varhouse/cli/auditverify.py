@@ -66,21 +66,24 @@ def run(args: argparse.Namespace) -> int:
     found = verify(args.store, _heads(args.anchor), _heads(args.audit_anchor), args.receipt)
     if args.json:
         told = {
-            "ledger": {"n": found.ledger[0], "digest": found.ledger[1]},
-            "audit": {"n": found.audit[0], "digest": found.audit[1]},
+            "ledger": {"n": found.head[0], "digest": found.head[1]},
+            "audit": {"n": found.audit_head[0], "digest": found.audit_head[1]},
             "anchors": found.anchors,
-            "problems": list(found.problems),
+            "problems": found.problems,
+            "notes": found.notes,
         }
         print(json.dumps(told, ensure_ascii=False, indent=1))
         return 1 if found.problems else 0
+    for note in found.notes:
+        say(f"note: {note}", sys.stderr)
     if found.problems:
         for problem in found.problems:
             say(f"error: {problem}", sys.stderr)
         say(f"fix: {VERIFY_FIX.say()}", sys.stderr)
         return 1
-    say(VERIFIED.say(ledger=found.ledger[0], audit=found.audit[0], anchors=found.anchors))
+    say(VERIFIED.say(ledger=found.entries, audit=found.events, anchors=found.anchors))
     say(KEEP.say())
-    for option, head in (("--anchor", found.ledger), ("--audit-anchor", found.audit)):
+    for option, head in (("--anchor", found.head), ("--audit-anchor", found.audit_head)):
         if head[0]:
             say(f"  {option} {head[0]}:{head[1]}")
     return 0

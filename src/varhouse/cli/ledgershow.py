@@ -33,8 +33,6 @@ _AS_WRITTEN = Text(
     "完整: 台账 {entries:,} 条,审计日志 {events:,} 条,核对摘要 {anchors:,} 个",
 )
 _NOTHING = Text("nothing is missing or runs out", "没有缺少或将到期的内容")
-_RELEASE = Text("release {n}", "发布 {n}")
-_GIVEN = Text("--anchor", "命令行 --anchor")
 LABELS = {
     "note": Text("note", "提示"),
     "changed": Text("changed", "已改动"),
@@ -97,8 +95,9 @@ def add_parsers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "examples:\n"
         "  varhouse ledger verify demo/store\n"
         "  varhouse ledger verify demo/store --anchor 3:77f1a0c4",
-        "Compares the two files with each other, with the heads in release records, and with\n"
-        "those given. Exit code 1 if anything was changed.",
+        "As varhouse audit verify, for who may not read the audit log, too: compares the two\n"
+        "files with each other, with the heads in release records and in the store's mark,\n"
+        "and with those given. Exit code 1 if anything was changed.",
     )
     verify.add_argument(
         "--anchor",
@@ -290,14 +289,13 @@ def _cell(value: Any) -> str:
 def _verify(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from varhouse.governance.ledgerverify import verify
     from varhouse.governed import is_governed
     from varhouse.masking import say
+    from varhouse.sharing.audits import verify
 
     if not is_governed(args.store):
         _open(args.store)
-    given = [(_GIVEN.say(), n, digest) for n, digest in args.anchor]
-    found = verify(args.store, [*given, *_of_releases(args.store)])
+    found = verify(args.store, args.anchor, needs_log=False)
     if args.json:
         print(json.dumps(asdict(found), indent=1, ensure_ascii=False))
         return 1 if found.problems else 0
@@ -310,16 +308,6 @@ def _verify(args: argparse.Namespace) -> int:
         say(_AS_WRITTEN.say(entries=entries, events=events, anchors=found.anchors))
     say(f"{label('head')} {found.head[0]}:{found.head[1]}")
     return 1 if found.problems else 0
-
-
-def _of_releases(store: Path) -> Iterator[tuple[str, int, str]]:
-    """Give the heads of the ledger that release records keep."""
-    from varhouse.store.releases import list_releases, read_release
-
-    for number in list_releases(store):
-        head = read_release(store, number).meta.get("governance")
-        if isinstance(head, dict) and head.get("n"):
-            yield _RELEASE.say(n=number), int(head["n"]), str(head["digest"])
 
 
 def _check(args: argparse.Namespace) -> int:

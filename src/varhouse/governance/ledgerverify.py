@@ -5,7 +5,7 @@ A chain that was cut off at its end, or made anew, is found by heads that stand 
 the other of the two files, in release records, in what somebody wrote down.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from varhouse.governance.audit import LEDGER_EVENT, Audit
 from varhouse.governance.chain import Chain, Link
 from varhouse.governance.ledger import AUDIT_HEAD
 from varhouse.governance.ledgerstate import sum_up
-from varhouse.governed import ledger_file
+from varhouse.governance.mark import read_mark
+from varhouse.governed import ledger_file, mark_file
 from varhouse.language import Text
 
 Anchor = tuple[str, int, str]
@@ -51,6 +52,10 @@ _WHERE = {
 }
 
 
+LEAST_DIGITS = 8
+"""Digits of a digest that tell a line from one that was made in its place."""
+
+
 @dataclass
 class Verified:
     """What was found.
@@ -59,10 +64,10 @@ class Verified:
     ----------
     entries, events
         Lines of the ledger and of the audit log.
-    head
-        Number and digest of the ledger's last entry.
+    head, audit_head
+        Number and digest of the last line of each; keep them elsewhere.
     anchors
-        How many heads the ledger was compared with.
+        How many heads the two were compared with.
     problems
         What is not as it was written.
     notes
@@ -72,56 +77,75 @@ class Verified:
     entries: int = 0
     events: int = 0
     head: tuple[int, str] = (0, "")
+    audit_head: tuple[int, str] = (0, "")
     anchors: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def verify(store: Path, anchors: Iterable[Anchor] = ()) -> Verified:
+def verify(
+    store: Path,
+    anchors: Iterable[Anchor] = (),
+    audit_anchors: Iterable[Anchor] = (),
+    *,
+    needs_log: bool = False,
+) -> Verified:
     """Compare the ledger and the audit log of a store with each other, and with anchors.
 
     Parameters
     ----------
-    anchors
-        Heads of the ledger that are known from elsewhere.
+    anchors, audit_anchors
+        Heads of the ledger and of the audit log that are known from elsewhere; the mark of
+        the store is one.
+    needs_log
+        Whether who may not read the audit log is refused; else the ledger is compared alone.
 
     Raises
     ------
     AccessError
-        If the ledger may not be read.
+        If the ledger may not be read, or the log that is needed.
     """
     found = Verified()
     chain, audit = Chain(ledger_file(store)), Audit(store)
-    links = _read(chain, found)
+    links = _read(chain.read, found)
     if links is not None:
-        found.entries = len(links)
-        found.head = (links[-1].n, links[-1].digest) if links else (0, "")
+        found.entries, found.head = len(links), _head(links)
         try:
             sum_up(links)
         except KeyError as error:
             found.problems.append(_UNKNOWN.say(what=error))
-    known = list(anchors)
     try:
-        events = _read(audit.chain, found, audit)
+        events = _read(audit.events, found)
     except AccessError:
+        if needs_log:
+            raise
         events = None
         found.notes.append(_UNREADABLE.say())
+    known, of_audit = list(anchors), list(audit_anchors)
+    if (mark := read_mark(store)) is not None:
+        name = mark_file(store).name
+        known.append((name, *mark.ledger))
+        of_audit.append((name, *mark.audit))
     if events is not None:
-        found.events = len(events)
+        found.events, found.audit_head = len(events), _head(events)
         known += [(_WHERE["audit"].say(), n, d) for n, d in _heads(events, "ledger")]
     if links is not None:
-        found.anchors = len(known)
+        of_audit += [(_WHERE["ledger"].say(), n, d) for n, d in _heads(links, AUDIT_HEAD)]
         _compare(chain.file, links, known, found)
-    if events is not None and links is not None:
-        of_ledger = [(_WHERE["ledger"].say(), n, d) for n, d in _heads(links, AUDIT_HEAD)]
-        _compare(audit.chain.file, events, of_ledger, found)
-        _both(links, events, found)
+    if events is not None:
+        _compare(audit.chain.file, events, of_audit, found)
+        if links is not None:
+            _both(links, events, found)
     return found
 
 
-def _read(chain: Chain, found: Verified, audit: Audit | None = None) -> list[Link] | None:
+def _head(links: Sequence[Link]) -> tuple[int, str]:
+    return (links[-1].n, links[-1].digest) if links else (0, "")
+
+
+def _read(read: Callable[[], list[Link]], found: Verified) -> list[Link] | None:
     try:
-        return chain.read() if audit is None else audit.events()
+        return read()
     except AccessError:
         raise
     except StoreError as error:
@@ -140,7 +164,12 @@ def _compare(
     """Compare a chain with heads of it; of many that do not fit, the first of each source."""
     said = set()
     for where, n, digest in known:
-        fits = 0 < n <= len(links) and links[n - 1].digest.startswith(digest)
+        if not n:
+            # Nothing was written by then.
+            continue
+        found.anchors += 1
+        is_enough = len(digest) >= LEAST_DIGITS
+        fits = is_enough and 0 < n <= len(links) and links[n - 1].digest.startswith(digest)
         if not fits and where not in said:
             said.add(where)
             short = digest[:12]

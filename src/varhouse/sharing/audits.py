@@ -2,16 +2,18 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from varhouse.errors import InputError, StoreError
 from varhouse.files import read_json
+from varhouse.governance import ledgerverify
 from varhouse.governance.audit import Audit
+from varhouse.governance.chain import Link
 from varhouse.governance.ledger import Ledger
-from varhouse.governance.mark import read_mark
-from varhouse.governed import ROLES, mark_file, private_folder, view_folder
+from varhouse.governance.ledgerverify import Anchor, Verified
+from varhouse.governed import ROLES, private_folder, view_folder
 from varhouse.sharing.auditevents import Asked, Passed, choose, read_passed
 from varhouse.sharing.audittexts import PROBLEMS
 from varhouse.sharing.given import READ, Meter
@@ -19,9 +21,6 @@ from varhouse.store.releases import list_releases, read_release
 
 ANCHOR = "governance"
 """In the meta of a release: the head of the ledger when it was made."""
-
-LEAST_DIGITS = 8
-"""Digits of a digest that tell a line from one that was made in its place."""
 
 
 Heads = tuple[tuple[int, str], ...]
@@ -120,42 +119,26 @@ def _line(cell: tuple[str, str], found: Sequence[Passed]) -> Line:
 # --- whether it is as it was written ---
 
 
-@dataclass(frozen=True)
-class Verified:
-    """What a check of the chains found.
-
-    Attributes
-    ----------
-    ledger, audit
-        Number and digest of the last line of each; keep them elsewhere.
-    anchors
-        How many anchors were held against them.
-    problems
-        What does not fit, in the language of the reader; empty: all does.
-    """
-
-    ledger: tuple[int, str]
-    audit: tuple[int, str]
-    anchors: int
-    problems: tuple[str, ...]
-
-
 def verify(
     store: Path,
     ledger_heads: Iterable[tuple[int, str]] = (),
     audit_heads: Iterable[tuple[int, str]] = (),
     receipts: Iterable[Path] = (),
+    *,
+    needs_log: bool = True,
 ) -> Verified:
     """Check ledger and audit log by themselves, against each other, and against anchors.
 
-    Anchors are heads that the other chain knows, those in the records of releases of the
-    store and of its views, those of receipts, and what was kept elsewhere. The files of
-    persons are compared with the digests by which the log names them.
+    Anchors are heads that the other chain and the mark know, those in the records of releases
+    of the store and of its views, those of receipts, and what was kept elsewhere. The files
+    of persons are compared with the digests by which the log names them.
 
     Parameters
     ----------
     receipts
         Files `receipt.json` of packs.
+    needs_log
+        Whether who may not read the audit log is refused (`ledgerverify.verify`).
 
     Raises
     ------
@@ -164,53 +147,18 @@ def verify(
     InputError
         If a receipt is none.
     """
-    problems: list[str] = []
-    kept: list[tuple[str, Heads, Heads]] = [("", tuple(ledger_heads), tuple(audit_heads))]
+    known: list[Anchor] = [("--anchor", n, d) for n, d in ledger_heads]
+    of_audit: list[Anchor] = [("--audit-anchor", n, d) for n, d in audit_heads]
     for receipt in receipts:
-        kept.append((str(receipt), *_heads_of_receipt(receipt)))
-    for name, head in _heads_of_releases(store):
-        kept.append((name, (head,), ()))
-    ledger = _links(lambda: Ledger.open(store).links, problems)
-    audit = _links(lambda: Audit(store).events(), problems)
-    kept.append(("audit.jsonl", tuple(_known_heads(audit, "ledger")), ()))
-    kept.append(("ledger.jsonl", (), tuple(_known_heads(ledger, "audit"))))
-    if (mark := read_mark(store)) is not None:
-        kept.append((mark_file(store).name, (mark.ledger,), (mark.audit,)))
-    anchors = 0
-    for where, of_ledger, of_audit in kept:
-        for name, links, heads in (("ledger", ledger, of_ledger), ("audit", audit, of_audit)):
-            for n, digest in heads:
-                anchors += 1
-                if links is not None and not _is_there(links, n, digest):
-                    problems.append(
-                        PROBLEMS["anchor"].say(chain=name, n=n, where=where or "--anchor")
-                    )
-    problems += _persons(store, audit)
-    ends = [(x[-1].n, x[-1].digest) if x else (0, "") for x in (ledger, audit)]
-    return Verified(ends[0], ends[1], anchors, tuple(dict.fromkeys(problems)))
-
-
-def _links(read: Any, problems: list[str]) -> list[Any] | None:
-    try:
-        return list(read())
-    except StoreError as error:
-        if type(error) is not StoreError:
-            raise
-        problems.append(str(error))
-        return None
-
-
-def _known_heads(links: list[Any] | None, key: str) -> Iterator[tuple[int, str]]:
-    for link in links or ():
-        head = link.body.get(key)
-        if isinstance(head, Mapping) and head.get("n"):
-            yield int(head["n"]), str(head["digest"])
-
-
-def _is_there(links: Sequence[Any], n: int, digest: str) -> bool:
-    """Tell whether a line has a digest, or its first digits, as people keep them."""
-    is_enough = len(digest) >= LEAST_DIGITS
-    return not n or (n <= len(links) and is_enough and links[n - 1].digest.startswith(digest))
+        own = _heads_of_receipt(receipt)
+        for anchors, heads in zip((known, of_audit), own, strict=True):
+            anchors += [(str(receipt), n, d) for n, d in heads]
+    known += [(name, *head) for name, head in _heads_of_releases(store)]
+    found = ledgerverify.verify(store, known, of_audit, needs_log=needs_log)
+    with suppress(StoreError):
+        # A log that cannot be read is told by then.
+        found.problems += dict.fromkeys(_persons(store, Audit(store).events()))
+    return found
 
 
 def _heads_of_releases(store: Path) -> Iterator[tuple[str, tuple[int, str]]]:
@@ -252,9 +200,9 @@ def _heads_of_receipt(file: Path) -> tuple[Heads, Heads]:
     return of_ledger, of_audit
 
 
-def _persons(store: Path, audit: list[Any] | None) -> Iterator[str]:
+def _persons(store: Path, audit: list[Link]) -> Iterator[str]:
     """Say which files of persons are not as the log names them."""
-    for p in read_passed(audit or ()):
+    for p in read_passed(audit):
         if not p.persons:
             continue
         file = private_folder(store) / "given" / f"{p.persons}.parquet"

@@ -12,11 +12,6 @@ OUTCOME: dict[str, Text] = {
 }
 
 PROBLEMS: dict[str, Text] = {
-    "anchor": Text(
-        "{chain}: line {n} is not there as {where} knows it: lines were changed, taken out or "
-        "written anew",
-        "{chain} 第 {n} 行与 {where} 所记不符:记录被修改、删除或重写",
-    ),
     "persons": Text(
         "audit, line {n}: the persons of this giving ({file}) are gone or were changed",
         "审计日志第 {n} 行:该次提供所涉人员文件({file})缺失或被修改",
