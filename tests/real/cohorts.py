@@ -1,13 +1,19 @@
 """Configurations over the real files, written by the tests that use them."""
 
+import contextlib
 import csv
 import gzip
+import io
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
+
+from kills import run_steps
+
+from varhouse.cli import main
+from varhouse.ingest import driver
 
 CHR20 = "cohorts/eva-pipeline/vcf/genotyped.vcf.gz"
 CHR20_REFERENCE = "reference/GRCh37-chr20-first-252kb/chr20.250k.fa.gz"
@@ -123,11 +129,12 @@ def write_config(
 
 
 def run_ingest(store: Path, config: Path, *more: str) -> tuple[int, dict, str]:
-    """Run `varhouse ingest`; give its exit code, account and stderr."""
-    done = subprocess.run(
-        [sys.executable, "-m", "varhouse", "ingest", str(store), "--config", str(config),
-         "--cores", "2", "--json", *more],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    account = json.loads(done.stdout) if done.stdout.strip() else {}
-    return done.returncode, account, done.stderr
+    """Run `varhouse ingest`, its jobs in this process; give exit code, account and stderr."""
+    words = ["ingest", str(store), "--config", str(config), "--cores", "2", "--json", *more]
+    with (
+        contextlib.redirect_stdout(io.StringIO()) as out,
+        contextlib.redirect_stderr(io.StringIO()) as told,
+        mock.patch.object(driver, "run_snakemake", run_steps),
+    ):
+        code = main(words)
+    return code, json.loads(out.getvalue() or "{}"), told.getvalue()
