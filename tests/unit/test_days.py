@@ -144,6 +144,20 @@ def test_the_log_of_all_events_goes_by_them_too(
         assert (len(capsys.readouterr().out.splitlines()) > 0) == bool(n)
 
 
+def test_the_place_is_of_the_store_whatever_it_is_called(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "_store").mkdir()
+    assert Ledger.open(tmp_path).zone is days.CHINA
+    assert main(["ledger", "add", str(tmp_path), "days", "London", "zone=+01:00"]) == 0
+    assert Ledger.open(tmp_path).zone.utcoffset(None) == timedelta(hours=1)
+    capsys.readouterr()
+    assert main(["ledger", "show", str(tmp_path)]) == 0
+    assert "days  +01:00" in capsys.readouterr().out
+    assert main(["ledger", "add", str(tmp_path), "days", "-", "--clear", "zone"]) == 2
+    assert "zone" in capsys.readouterr().err
+
+
 # --- places ---
 
 

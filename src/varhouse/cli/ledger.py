@@ -160,7 +160,7 @@ def _add_add(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument(
         "kind",
         metavar="KIND",
-        help="cohort, consent, paper, recipient, grant or withdraw",
+        help="cohort, consent, paper, recipient, grant, withdraw, or days (their place)",
     )
     parser.add_argument(
         "subject",

@@ -194,6 +194,7 @@ def _show(args: argparse.Namespace) -> int:
 def _lines(ledger: "Ledger", cohorts: Mapping[str, "CohortRecord"], on: date) -> Iterator[str]:
     """Give a line a cohort, recipient and grant."""
     from varhouse.governance.codes import provinces
+    from varhouse.governance.fieldkinds import DAYS
 
     title = {n: t.say() for n, t in _TITLES.items()}
     for name, record in cohorts.items():
@@ -213,6 +214,8 @@ def _lines(ledger: "Ledger", cohorts: Mapping[str, "CohortRecord"], on: date) ->
     for grant in ledger.grants(on):
         until = f" - {grant.until}" if grant.until else ""
         yield f"{title['grant']}  {grant.principal}  {grant.cohort}{until}"
+    if zone := ledger.state.get((DAYS.name, DAYS.name), {}).get("zone"):
+        yield f"{DAYS.word}  {zone}"
     yield f"{LABELS['head'].say()}  {ledger.head[0]}:{ledger.head[1]}"
 
 

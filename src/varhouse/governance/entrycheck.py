@@ -77,14 +77,19 @@ class MistakesError(ConfigError):
 
 
 def subject_of(kind: str, subject: str, fields: Mapping[str, Any]) -> str:
-    """Give what an entry is about; of papers and grants it follows from the fields."""
+    """Give what an entry is about; of papers and grants it follows from the fields.
+
+    What is of the store as a whole has one name: by another nobody would find it.
+    """
+    if kind in {k.name for k in OF_THE_STORE}:
+        return kind
     if subject:
         return subject
     if kind == "paper" and {"kind", "number"} <= fields.keys():
         return f"{fields['kind']}:{fields['number']}"
     if kind == "grant" and {"principal", "cohort"} <= fields.keys():
         return f"{fields['principal']}@{fields['cohort']}"
-    return kind if kind in {k.name for k in OF_THE_STORE} else ""
+    return ""
 
 
 def check_entry(

@@ -25,6 +25,7 @@ from varhouse.governance.audit import LEDGER_EVENT, Audit
 from varhouse.governance.chain import FIRST, Chain, Link
 from varhouse.governance.days import day_of, today, zone_of
 from varhouse.governance.entrycheck import MistakesError, check_entry, subject_of
+from varhouse.governance.fieldkinds import DAYS
 from varhouse.governance.ledgerstate import (
     State,
     cohorts_of,
@@ -156,7 +157,7 @@ class Ledger:
         ConfigError
             If this machine does not know the place.
         """
-        return zone_of(self.state.get(("days", "days"), {}).get("zone"))
+        return zone_of(self.state.get((DAYS.name, DAYS.name), {}).get("zone"))
 
     def today(self) -> date:
         """Give the day of today, as this ledger counts days."""

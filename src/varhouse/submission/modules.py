@@ -13,7 +13,7 @@ Files = Sequence[Mapping[str, str]]
 
 PROJECT = r"PRJ(C[A-Z]\d{6}|(NA|EB|DB|DA|EA)\d+)"
 CNSA_PROJECT = r"CNP(his)?\d{6,8}"
-RUN = r"([SED]RR|CRR|HRR|CNR|OER)\d{5,}"
+RUN = r"([SED]RR|CRR|HRR|CNR(his)?|OER)\d{5,}"
 INSDC_RUN = r"[SED]RR\d+"
 
 
