@@ -57,7 +57,7 @@ def _ingest_in_here(capsys, folder, *more):
     return subprocess.CompletedProcess(given, code, out, err)
 
 
-def test_workflow_makes_the_same_store_as_the_steps_in_one_process(fx_toy, tmp_path):
+def test_workflow_makes_the_same_store_as_the_steps_in_one_process(fx_toy, tmp_path, capsys):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = _ingest(fx_toy, "--json")
     assert done.returncode == 0, done.stderr
@@ -78,7 +78,7 @@ def test_workflow_makes_the_same_store_as_the_steps_in_one_process(fx_toy, tmp_p
     assert {"variants", "consequences", "totals", "genotypes"} <= set(store.tables)
     # Work folders are gone, and a second run starts nothing.
     assert not (fx_toy / "store" / "_staging").exists()
-    again = _ingest(fx_toy)
+    again = _ingest_in_here(capsys, fx_toy)
     assert again.returncode == 0
     assert "nothing to do" in again.stdout
     assert varhouse.open(fx_toy / "store").release == store.release
@@ -165,7 +165,7 @@ def test_second_ingest_at_once_is_refused_by_name(fx_toy, capsys):
     )
     try:
         assert holder.stdout.readline() == "held\n"
-        second = _ingest(fx_toy)
+        second = _ingest_in_here(capsys, fx_toy)
         assert second.returncode == 1
         assert f"process {holder.pid} of" in second.stderr
         assert "Traceback" not in second.stderr
@@ -177,7 +177,7 @@ def test_second_ingest_at_once_is_refused_by_name(fx_toy, capsys):
     assert _ingest_in_here(capsys, fx_toy).returncode == 0
 
 
-def test_all_mistakes_of_a_configuration_are_told_at_once(fx_toy):
+def test_all_mistakes_of_a_configuration_are_told_at_once(fx_toy, capsys):
     config = yaml.safe_load((fx_toy / "config.yaml").read_text())
     config["genes"] = "nowhere.gff3"
     config["strata"] = ["populatoin"]
@@ -187,7 +187,7 @@ def test_all_mistakes_of_a_configuration_are_told_at_once(fx_toy):
     )
     with (fx_toy / "samples.tsv").open("a") as f:
         f.write("north\tnorht1\tfemale\tP\n")
-    done = _ingest(fx_toy)
+    done = _ingest_in_here(capsys, fx_toy)
     assert done.returncode == 2
     for part in (
         "nowhere.gff3",
@@ -312,14 +312,14 @@ def test_what_is_held_back_is_told_once_and_the_code_says_so(fx_toy, capsys):
     held = store.scan("held_back").select("cohort", "verdict").collect().rows()
     assert held == [("south", "invalid")]
     (fx_toy / "south.vcf").write_text(good)
-    done = _ingest(fx_toy, "--json")
+    done = _ingest_in_here(capsys, fx_toy, "--json")
     assert done.returncode == 0, done.stderr
     here = ingest_here(fx_toy / "here", fx_toy / "config.yaml")
     assert json.loads(done.stdout)["digest"] == here["digest"]
     assert varhouse.open(fx_toy / "store").scan("held_back").collect().height == 0
 
 
-def test_lifted_cohort_under_the_workflow(fx_toy):
+def test_lifted_cohort_by_the_command(fx_toy, capsys):
     """An assembly whose c1 begins with 100 bases more takes the cohort of the other."""
     old, new = fx_toy / "old.fa", fx_toy / "ref.fa"
     old.write_text(new.read_text())
@@ -333,7 +333,7 @@ def test_lifted_cohort_under_the_workflow(fx_toy):
         "cohort\tfiles\tassembly\tchain\tsource_reference\n"
         "north\tnorth.vcf\told\to.chain\told.fa\n"
     )
-    done = _ingest(fx_toy, "--json")
+    done = _ingest_in_here(capsys, fx_toy, "--json")
     assert done.returncode == 0, done.stderr
     account = json.loads(done.stdout)
     assert account["cohorts"][0]["lift"]["lifted"] == 400
@@ -345,7 +345,7 @@ def test_lifted_cohort_under_the_workflow(fx_toy):
     assert lifted.height == 400
 
 
-def test_gene_model_and_source_are_swapped_under_the_workflow(fx_toy):
+def test_gene_model_and_source_are_swapped_by_the_command(fx_toy, capsys):
     """A gene on c2 and a source that knows c1: calls and the other contigs stay."""
     ingest_here(fx_toy / "store", fx_toy / "config.yaml")
     old = varhouse.open(fx_toy / "store")
@@ -362,7 +362,7 @@ def test_gene_model_and_source_are_swapped_under_the_workflow(fx_toy):
     config = yaml.safe_load((fx_toy / "config.yaml").read_text())
     config["sources"] = [{"name": "known", "path": "known.vcf", "kind": "allele"}]
     (fx_toy / "config.yaml").write_text(json.dumps(config))
-    done = _ingest(fx_toy, "--json")
+    done = _ingest_in_here(capsys, fx_toy, "--json")
     assert done.returncode == 0, done.stderr
     account = json.loads(done.stdout)
     assert account["renewed"] == {"consequences": ["c2"], "annotations_known": ["c1"]}
@@ -373,7 +373,7 @@ def test_gene_model_and_source_are_swapped_under_the_workflow(fx_toy):
     assert new.paths("consequences", part="c1") == old.paths("consequences", part="c1")
     here = ingest_here(fx_toy / "here", fx_toy / "config.yaml")
     assert account["digest"] == here["digest"]
-    assert "nothing to do" in _ingest(fx_toy).stdout
+    assert "nothing to do" in _ingest_in_here(capsys, fx_toy).stdout
     # The compiled gene model of before is not kept.
     folders = (p for p in (fx_toy / "store/_cache").iterdir() if p.is_dir())
     kept = sorted(p.name.split("-")[0] for p in folders)
