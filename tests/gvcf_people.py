@@ -149,6 +149,8 @@ class People:
         (self.folder / "config.json").write_text(json.dumps(config))
 
     def ingest(self, store: Path, files: list[str], people: list[str] | None = None) -> dict:
-        """Bring a store up to what holds some files."""
+        """Bring a store up to what holds some files, each cut into two pieces at least."""
         self.configure(files, people)
-        return ingest_here(store, self.folder / "config.json", chunk_records=25)
+        plain = {f"p{k}.g.vcf" for k in self.plain}
+        cut = 25 if {Path(f).name for f in files} <= plain else 60
+        return ingest_here(store, self.folder / "config.json", chunk_records=cut)

@@ -79,7 +79,12 @@ def test_a_change_forgets_those_who_import_it(fx_record, monkeypatch) -> None:
 
 
 def test_every_kind_of_work_can_be_done() -> None:
-    assert work.do_all()[1] == []
+    """What was done when all of these sources were compiled is not done again."""
+    record = compiled.record_file()
+    sums = {name: run._digest(path) for name, path in run._modules().items()}
+    is_done = record.exists() and run._read(record.with_suffix(".sources.json")) == sums
+    failed = run._read(record)["failed"] if is_done else work.do_all()[1]
+    assert failed == []
 
 
 def test_two_processes_share_all_kinds_of_work(tmp_path: Path) -> None:
