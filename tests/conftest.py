@@ -12,6 +12,14 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the workflow, of which a test takes minutes.
+
+    At the end one worker had such a test left, and the other nothing to take from it.
+    """
+    items.sort(key=lambda item: item.path.parent.name != "workflow")
+
+
 def pytest_collection_finish() -> None:
     """Keep what was collected out of the garbage collector's way.
 
