@@ -200,21 +200,39 @@ def _carried(store: Store, rows: pl.DataFrame) -> dict[tuple[str, int], int]:
         & pl.col("cohort").is_in(small.collect()["cohort"].to_list())
     )
     found: dict[tuple[str, int], int] = {}
-    if few.is_empty():
-        return found
+    for (cohort,), mine in few.group_by("cohort", maintain_order=True):
+        sums = _sums_of(store, str(cohort), mine["sample"].to_list())
+        ordinals = dict(mine.select("sample", "ordinal").rows())
+        found |= {(str(cohort), ordinals[s]): n for s, n in sums.items() if s in ordinals}
+    return found
+
+
+_known: dict[tuple[object, ...], dict[str, int]] = {}
+"""Digests of cohorts that were read: a view asks of each cohort, and of all together."""
+
+_MOST_KNOWN = 1_000
+"""Cohorts in it; some hundred people each, as only small ones are read."""
+
+
+def _sums_of(store: Store, cohort: str, samples: Sequence[str]) -> dict[str, int]:
+    """Give the digest of the alleles of some people of a cohort, by name."""
+    key = (str(store.path), store.release, store.digest(), store.view, cohort, tuple(samples))
+    if key in _known:
+        return _known[key]
     # Of the room query, which a store that is opened so has: calls are read by it.
     from varhouse.query.callrows import iter_carriers  # noqa: PLC0415
     from varhouse.query.opened import OpenStore  # noqa: PLC0415
 
     asking = OpenStore(store.path, store.meta, store._whole, store.view)
-    for (cohort,), mine in few.group_by("cohort", maintain_order=True):
-        ordinals = dict(mine.select("sample", "ordinal").rows())
-        asked = asking.asked(None, None, None, [str(cohort)], list(ordinals), None)
-        sums: dict[str, int] = {}
-        for frame in iter_carriers(asking, asked):
-            _add_up(frame, sums)
-        found |= {(str(cohort), ordinals[s]): n for s, n in sums.items() if s in ordinals}
-    return found
+    sums: dict[str, int] = {}
+    for frame in iter_carriers(
+        asking, asking.asked(None, None, None, [cohort], samples, None)
+    ):
+        _add_up(frame, sums)
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    _known[key] = sums
+    return sums
 
 
 def _add_up(frame: pl.DataFrame, sums: dict[str, int]) -> None:
