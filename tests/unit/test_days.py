@@ -21,6 +21,7 @@ from varhouse.ingest.setup.permits import Permits
 from varhouse.ingest.setup.settings import Policy
 from varhouse.sharing import gate
 from varhouse.sharing.auditevents import Asked, choose, read_passed
+from varhouse.sharing.audits import make_report
 from varhouse.sharing.gate import ask
 from varhouse.sharing.given import Meter
 from varhouse.sharing.request import Content, Request
@@ -130,6 +131,31 @@ def test_reports_and_the_meter_count_events_by_the_days_of_the_place(
     assert known.as_known(date(2026, 3, 1)).links == []
     assert known.as_known(date(2026, 3, 2)).links == known.links
     monkeypatch.undo()
+
+
+@pytest.mark.parametrize(("zone", "day"), [(None, 31), ("UTC", 30), ("-05:00", 30)])
+def test_a_giving_is_of_the_day_of_the_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    zone: str | None, day: int,
+) -> None:  # fmt: skip
+    own = [Entry("days", "", {"zone": zone})] if zone else []
+    people = {"a": sample_rows("a", ["S1"])}
+    store = make_governed(tmp_path / "store", people, [*papers(ABROAD, ["a"]), *own])
+    set_clock(monkeypatch, datetime(2090, 12, 30, 16, 30, tzinfo=UTC))
+    with gate.way_out(Request(store, recipient=ABROAD, what="test")):
+        pass
+    n = len(Audit(store).events())
+    assert Audit(store).events()[-1].time == "2090-12-30T16:30:00+00:00"
+    for since, is_there in ((day, True), (day + 1, False)):
+        asked = Asked(since=date(2090, 12, 1) + timedelta(days=since - 1))
+        assert bool(make_report(store, asked).lines) == is_there
+        capsys.readouterr()
+        assert main(["audit", "log", str(store), "--all", "--since", str(asked.since)]) == 0
+        assert bool(capsys.readouterr().out) == is_there
+    assert n == len(Audit(store).events())
+    # The clock is set back behind the midnight of Beijing.
+    set_clock(monkeypatch, datetime(2090, 12, 30, 15, tzinfo=UTC))
+    assert gate.day_of(store).day == day
 
 
 def test_the_log_of_all_events_goes_by_them_too(

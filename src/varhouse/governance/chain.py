@@ -24,12 +24,12 @@ import pwd
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from varhouse.errors import AccessError, StoreError
 from varhouse.files import sync_folder
+from varhouse.governance import days
 from varhouse.language import Text
 
 FIRST = "0" * 64
@@ -324,7 +324,7 @@ def _whole(links: list[Link]) -> list[Link]:
 def _next(last: Link | None, body: dict[str, Any], by: str | None) -> Link:
     line: dict[str, Any] = {
         "n": last.n + 1 if last else 1,
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "time": days.now().isoformat(timespec="seconds"),
         "by": by or this_user(),
         "body": body,
         "previous": last.digest if last else FIRST,
