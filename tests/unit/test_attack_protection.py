@@ -22,8 +22,8 @@ from varhouse.errors import ConfigError
 
 NONE = SmallCounts(k=1)
 FIVE = SmallCounts(k=5)
-POWER_OF_THE_FIXED_WORLD = {"": 0.19, "a": 0.27, "b": 0.30, "c": 0.56}
-"""Measured, and 0.05 for what is drawn; by cohort, the total first."""
+POWER_OF_THE_FIXED_WORLD = {"": 0.185, "a": 0.23, "b": 0.25, "c": 0.56}
+"""Measured, and 0.03 to 0.05 for what is drawn; by cohort, the total first."""
 
 
 @pytest.fixture(scope="module")

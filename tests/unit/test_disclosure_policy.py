@@ -50,7 +50,7 @@ def test_a_role_may_differ() -> None:
         ({"k": True}, "no whole number"),
         ({"k": 2}, "2 would keep nothing"),
         ({"masking": "blur"}, "'blur' is not one of mask, round"),
-        ({"masking": "round", "base": 10}, "would show counts below k = 5"),
+        ({"masking": "round", "base": 0}, "no whole number from 1"),
         ({"roles": {"controlled": {}}}, "unknown key 'controlled'"),
         ({"roles": ["public"]}, "must be a mapping"),
         ({"roles": {"public": 5}}, "must be a mapping"),

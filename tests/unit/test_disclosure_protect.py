@@ -243,6 +243,42 @@ def test_rounded_counts_stay_large_and_shares_are_made_of_them() -> None:
     assert least.totals["n_het"].to_list() == [5, 5]
 
 
+@pytest.mark.parametrize("n", [0, 5, 49, 50, 149, 150, 249])
+def test_a_base_above_k_makes_nobody_of_few(n: int) -> None:
+    """Rounded to hundreds: all from 5 to 149 are 100, and 0 is 0."""
+    policy = SmallCounts(k=5, masking="round", base=100)
+    found = protect_tables(*rows({"A": {"f": (1000, 300, n)}}), policy)
+    row = found.totals.filter(pl.col("stratum") == "all").row(0, named=True)
+    said = {0: 0, 5: 100, 49: 100, 50: 100, 149: 100, 150: 200, 249: 200}[n]
+    assert (row["n_hom_alt"], row["an"], row["n_samples"]) == (said, 2000, 1000)
+    assert row["ac"] % 100 == 0
+    assert row["af"] == row["ac"] / 2000
+
+
+@pytest.mark.parametrize(("n", "said"), [(21, 25), (22, 25), (27, 25), (28, 30)])
+def test_what_is_rounded_is_not_below_k(n: int, said: int) -> None:
+    """21 is the least that is shown, and 20 is nearer to it than 25."""
+    policy = SmallCounts(k=21, masking="round", base=5)
+    found = protect_tables(*rows({"A": {"f": (1000, 300, n)}}), policy)
+    assert found.totals["n_hom_alt"].to_list() == [said, said]
+
+
+def test_rounding_far_leaves_no_share_above_one() -> None:
+    """Counts that are rounded apart may add up to more than their whole: shares are shares."""
+    large = {c: {"f": (251, 120, 90), "m": (249, 60, 155)} for c in "AB"}
+    for base in (7, 100, 400):
+        policy = SmallCounts(k=5, masking="round", base=base)
+        found = protect_tables(*rows(large), policy)
+        for table in (found.frequencies, found.totals):
+            shares = [
+                n
+                for n in ("af", "call_rate", "hwe_p", "hwe_midp", "faf95")
+                if n in table.columns
+            ]
+            for n in shares:
+                assert table[n].drop_nulls().is_between(0, 1).all(), (base, n)
+
+
 def test_without_protection_nothing_changes() -> None:
     own, totals = rows(PROVINCES)
     found = protect_tables(own, totals, SmallCounts(k=1))

@@ -19,6 +19,9 @@ from varhouse.tables.schema import KEY
 MOST_ALLELES = 20_000
 """Alleles of which members are drawn; more are reckoned by the normal law alone."""
 
+DRAWS = 8
+"""How often the population is drawn, at most."""
+
 MEMBERS, RELATIVES = (400, 4000), (200, 4000)
 """Who is drawn: those looked for, and others, who set the threshold."""
 
@@ -51,17 +54,21 @@ def membership_by_scope(
             known = known.join(
                 reference.select(*KEY, "p"), on=list(KEY), how="left", maintain_order="left"
             )
-        told = told_of(known, assumed, rng)
-        if not len(told):
+        # What the population has is drawn, too: of few alleles a single draw says little.
+        again = range(max(1, min(DRAWS, MOST_ALLELES // max(known.height, 1))))
+        told = [told_of(known, assumed, rng) for _ in again]
+        if not all(map(len, told)):
             continue
-        power = _power(told, rng, assumed, times)
-        relatives = _power(told, rng, assumed, times, relatives=True)
-        people = int(np.median(told.an)) // 2
+        power, relatives = (
+            _mean([_power(t, rng, assumed, times, relatives=r) for t in told])
+            for r in (False, True)
+        )
+        people = int(np.median(told[0].an)) // 2
         found[scope] = {
             "people": people,
             "alleles": power.alleles,
-            "power": {str(r): round(p, 4) for r, p in power.power.items()},
-            "relatives": {str(r): round(p, 4) for r, p in relatives.power.items()},
+            "power": _by_rate(power),
+            "relatives": _by_rate(relatives),
             "alleles_within": {"0.1": alleles_within(people, 0.1, RATES[0])},
         }
     return found
@@ -97,6 +104,16 @@ def _power(
     of_all = len(told) * times / len(reckoned)
     law = expected(reckoned, RATES, of_all, relatives=relatives)
     return Power({r: max(drawn.power[r], law.power[r]) for r in RATES}, law.alleles)
+
+
+def _mean(powers: list[Power]) -> Power:
+    """Give the mean of what was measured several times."""
+    of = {r: float(np.mean([p.power[r] for p in powers])) for r in RATES}
+    return Power(of, powers[0].alleles)
+
+
+def _by_rate(power: Power) -> dict[str, float]:
+    return {str(r): round(p, 4) for r, p in power.power.items()}
 
 
 def _whole_rows(store: Readable, table: str, times: int) -> pl.DataFrame:
@@ -140,8 +157,10 @@ def told_of(rows: pl.DataFrame, assumed: Assumed, rng: np.random.Generator) -> T
     # A rounded count stands for any that rounds to it.
     one = np.where(shown, rng.integers(low, high, endpoint=True), 0)
     p = _population(kept, shown, one, an, assumed, rng)
-    # Of what is masked to protect another: it is not small, and tells nothing.
-    far = ~shown & (p * an > 4 * max(assumed.k, 1))
+    # Of what is masked to protect another: by chance it is not so small (three standard
+    # deviations), and tells nothing.
+    mean = p * an
+    far = ~shown & (mean - 3 * np.sqrt(mean) > high)
     used = ~far
     return Told(low[used], high[used], an[used], p[used])
 
@@ -150,13 +169,14 @@ def _interval(ac: Ints, shown: Any, an: Ints, assumed: Assumed) -> tuple[Ints, I
     """Give the least and the most copies that each row can stand for.
 
     Fewer than k people bear up to 2 k - 2 copies. A multiple of the base stands for what is
-    rounded to it, halves up; 0 for none at all, and the base itself for all from k on.
+    rounded to it, halves up; 0 for none at all, and the least from k on for all from k on.
     """
     base = max(assumed.rounding, 1)
     low = np.where(shown, ac - base // 2, 1)
     high = np.where(shown, ac - base // 2 + base - 1, max(2 * assumed.k - 2, 1))
     if base > 1:
-        low = np.where(shown & (ac == base), np.minimum(low, max(assumed.k, 1)), low)
+        least = -(-max(assumed.k, 1) // base) * base
+        low = np.where(shown & (ac == least), np.minimum(low, assumed.k), low)
         low, high = (np.where(shown & (ac == 0), 0, side) for side in (low, high))
     return np.clip(low, 0, an), np.clip(high, 0, an)
 
@@ -176,6 +196,11 @@ def _population(
         else np.full(rows.height, np.nan)
         for c in ("total_ac", "total_an")
     ]
+    known = ~np.isnan(totals[0]) & ~np.isnan(totals[1])
+    if assumed.rounding > 1 and known.any():
+        whole_ac, whole_an = (np.nan_to_num(t).astype(np.int64) for t in totals)
+        sides = _interval(whole_ac, known, whole_an, assumed)
+        totals[0] = np.where(known, rng.integers(*sides, endpoint=True), totals[0])
     guess = np.where(np.isnan(totals[0]), max(assumed.k, 2) / 2, totals[0])
     of = np.where(np.isnan(totals[0]) | np.isnan(totals[1]), an, totals[1])
     copies = np.where(shown, ac, np.minimum(guess, of))

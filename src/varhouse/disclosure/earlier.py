@@ -29,6 +29,7 @@ from varhouse.disclosure.cells import (
     Ints,
     carriers_and_others,
 )
+from varhouse.disclosure.rounding import rounded
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def changes(cells: Cells, earlier: Sequence[Earlier], k: int, base: int = 1) -> 
     none = np.zeros(cells.size, np.bool_)
     out = Changes([], [], [], none.copy(), none.copy())
     for release in earlier:
-        then = _Then(cells, release, base)
+        then = _Then(cells, release, base, k)
         least = 2 * k - 1
         copies = np.column_stack([then.by("ac"), then.by_others()])
         genotypes = np.column_stack([*(then.by(n) for n in _GENOTYPES), then.by_without()])
@@ -119,12 +120,10 @@ def _differences(values: Ints, least: int) -> Counts:
 class _Then:
     """Cells beside their rows of an earlier release."""
 
-    def __init__(self, cells: Cells, release: Earlier, base: int) -> None:
+    def __init__(self, cells: Cells, release: Earlier, base: int, k: int) -> None:
         self.cells = cells
         self.same_role = release.same_role
-        self.now = cells.rows.select(
-            (pl.col(n).cast(pl.Int64) + base // 2) // base * base for n in _COUNTS
-        )
+        self.now = cells.rows.select(rounded(n, base, k).cast(pl.Int64) for n in _COUNTS)
         rows = pl.concat([release.frequencies, release.totals], how="diagonal_relaxed")
         known = [pl.col(n) for n in _COUNTS if n in rows.columns]
         self.rows = cells.rows.select(CELL).join(

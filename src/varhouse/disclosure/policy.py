@@ -45,7 +45,7 @@ class SmallCounts:
         MASK: what is too small is null, and so is what it would follow from. ROUND: what is
         left is rounded as well.
     base
-        Of ROUND, to multiples of what counts are rounded.
+        Of ROUND, to multiples of what counts are rounded; what is not 0 never becomes 0.
     rare_alleles
         HIDE: an allele of which the total may not be shown is not shown at all, for that it
         exists says that somebody carries it. SHOW: it is there, with its numbers masked.
@@ -156,11 +156,6 @@ WRONG = {
         "{where}.k: 取 2 起不到保护作用, 因为被屏蔽的数只可能是 1;"
         " 请用 3 或以上, 或用 1 表示不保护",
     ),
-    "base": Text(
-        "{where}.base: rounding to multiples of {base} would show counts below k = {k};"
-        " use a base up to k",
-        "{where}.base: 按 {base} 的倍数取整会显示小于 k = {k} 的计数; 取整基数不应大于 k",
-    ),
     "first": Text(
         "{where}: `first` must be the same for all roles, for whoever sees one view sees the"
         " more open ones",
@@ -207,8 +202,6 @@ def _settings(said: Any, base: SmallCounts, where: str) -> SmallCounts:
     out = replace(base, **said)
     if 1 < out.k < LEAST_K:
         raise _wrong("two", where=where)
-    if out.masking == ROUND and out.protects and out.base > out.k:
-        raise _wrong("base", where=where, base=out.base, k=out.k)
     return out
 
 

@@ -164,7 +164,7 @@ def protect(
     )
     out = _mask(out)
     if policy.masking == ROUND and policy.base > 1:
-        out = round_counts(out, policy.base)
+        out = round_counts(out, policy.base, policy.k)
     if policy.rare_alleles == HIDE:
         out = _without_masked_alleles(out)
     says_nothing = (pl.col("kind") == COHORT_STRATUM) & ~pl.col("people")

@@ -4,20 +4,33 @@ import polars as pl
 
 from varhouse.tables.statistics import STATISTICS, counts_of, made_of
 
+_UNPROTECTED = "n_missing"
+"""Small ones are shown, so they may be rounded to none."""
 
-def round_counts(rows: pl.DataFrame, base: int) -> pl.DataFrame:
-    """Round counts to the nearest multiple of `base`, halves up; shares are made of these.
 
-    What is null stays null, and what is 0 stays 0: counts that may be shown are not so small
-    that they would become 0.
+def rounded(count: str, base: int, k: int) -> pl.Expr:
+    """Round a count to the nearest multiple of `base`, halves up.
+
+    To none below k: of 21 people and a base of 5 no 20 is shown. Only what is 0 becomes 0.
+    """
+    n = pl.col(count)
+    nearest = (n + base // 2) // base * base
+    if count == _UNPROTECTED:
+        return nearest.alias(count)
+    least = -(-k // base) * base
+    return pl.when(n > 0).then(pl.max_horizontal(nearest, least)).otherwise(n).alias(count)
+
+
+def round_counts(rows: pl.DataFrame, base: int, k: int) -> pl.DataFrame:
+    """Round counts to multiples of `base` (`rounded`); shares are made of these.
+
+    What is null stays null. A 0 of what is protected is true: nobody is there.
     """
     counts = [n for n in counts_of("totals") if n in rows.columns and n != "n_cohorts"]
-    rounded = rows.with_columns(
-        ((pl.col(n) + base // 2) // base * base).cast(rows.schema[n]) for n in counts
-    )
+    rounded_rows = rows.with_columns(rounded(n, base, k).cast(rows.schema[n]) for n in counts)
     made = {**made_of("totals"), **made_of("frequencies")}
     types = {s.name: s.dtype for s in STATISTICS}
-    return rounded.with_columns(
+    return rounded_rows.with_columns(
         pl.when(pl.col(n).is_not_null()).then(e).cast(types[n]).alias(n)
         for n, e in made.items()
         if n in rows.columns
