@@ -107,6 +107,15 @@ def test_odd_cells_come_back_byte_for_byte(steps: list[int] | None) -> None:
     check(HAND, ALLELES, steps)
 
 
+def test_text_that_was_put_together_is_read_only_as_text_that_was_read() -> None:
+    """What is compiled for a batch serves a block of several."""
+    tape = tape_of(HAND, NUMBERS)
+    none = np.zeros(tape.size, np.int64)
+    held = writer._Held(tape, none, none, none.astype(np.int32))
+    assert not tape.text.flags.writeable
+    assert not writer._joined([held, held]).tape.text.flags.writeable
+
+
 def number(rng: random.Random) -> str:
     odd = rng.choice(["999999999", "-7", "007", "x", "", "-2147483640", "2147483647"])
     return rng.choice(

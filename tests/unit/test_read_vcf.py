@@ -26,7 +26,9 @@ from varhouse.vcf.text.decimals import (
     quick_float,
     quick_integer,
 )
+from varhouse.vcf.text.gt_first import gt_places, with_gt_first
 from varhouse.vcf.text.index import check_index, parse_region, read_index
+from varhouse.vcf.text.lines import read_batch
 
 HEADER = """##fileformat=VCFv4.3
 ##contig=<ID=1>
@@ -330,6 +332,15 @@ def test_sample_columns(tmp_path: Path) -> None:
         assert two[f"FORMAT/{name}"].to_list() == wanted
     with pytest.raises(InputError, match="no sample"):
         read_vcf(path, formats=keys, samples=["x"])
+
+
+def test_text_with_gt_first_is_read_only_as_text_that_was_read() -> None:
+    """What is compiled for files that have GT first serves the others."""
+    batch = read_batch(b"1\t5\t.\tA\tC\t.\t.\t.\tDP:GT\t7:0/1\t8:1/1\n", 0, 1)
+    assert not batch.text.flags.writeable
+    moved = with_gt_first(batch, gt_places(batch))
+    assert bytes(moved.text[moved.start[0, 9] : moved.end[0]]) == b"0/1\t1/1"
+    assert not moved.text.flags.writeable
 
 
 def test_genotypes_are_the_text_of_the_file(tmp_path: Path) -> None:

@@ -355,7 +355,10 @@ def count_people(
     kind
         int8[allele rows]: KIND_...
     """
+    # Of a column or made anew: one compiled version serves both.
+    fixed = kind.view()
+    fixed.flags.writeable = False
     out: Int64 = _count_people(
-        genotypes.alleles, genotypes.listed, first_row, haploid, male, kind
+        genotypes.alleles, genotypes.listed, first_row, haploid, male, fixed
     )
     return out

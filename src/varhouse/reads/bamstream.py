@@ -141,7 +141,7 @@ class BamStream:
         return own
 
     def blocks(self) -> Iterator[Block]:
-        """Give the records: uint8 blocks, each of whole records with their sizes.
+        """Give the records: read-only uint8 blocks, each of whole records with their sizes.
 
         Raises
         ------
@@ -151,6 +151,8 @@ class BamStream:
         rest = np.frombuffer(self._rest, np.uint8)
         for piece in self._pieces:
             block = np.concatenate((rest, piece)) if rest.size else piece
+            # Pieces of some kinds are so anyway: one compiled version serves all.
+            block.flags.writeable = False
             end = _whole(block)
             if end:
                 yield block[:end]

@@ -246,8 +246,8 @@ def _count(stream: BamStream, reference: _Reference, bam: Path) -> _Counts:
     cycles, contexts = new_counts(len(groups))
     contig, codes = -1, np.empty(0, np.uint8)
     for piece in stream.blocks():
-        # Compiled once: for blocks that can be written to.
-        block = piece if piece.flags.writeable else piece.copy()
+        # Can be written to, as those of `rewrite_block`: both call the same compiled code.
+        block = piece.copy()
         at = 0
         while True:
             at = count_block(block, at, contig, codes, ids, starts, cycles, contexts)

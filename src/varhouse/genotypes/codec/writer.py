@@ -129,8 +129,11 @@ def _joined(held: list[_Held]) -> _Held:
         begin.append(tape.begin[:-1] + places)
         odd.append(tape.odd + np.array([places, shift, shift]))
         v, places = v + b - a, places + int(tape.begin[-1])
+    words = np.concatenate([np.zeros(0, np.uint8), *text])
+    # As the text of a batch is: one compiled version serves both.
+    words.flags.writeable = False
     joined = FieldTape(
-        np.concatenate([np.zeros(0, np.uint8), *text]),
+        words,
         np.concatenate(values),
         np.append(np.concatenate(cut), np.int32(v)),
         np.append(np.concatenate(begin), places),

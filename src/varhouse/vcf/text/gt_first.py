@@ -90,6 +90,8 @@ def with_gt_first(batch: RecordBatch, place: npt.NDArray[np.int32]) -> RecordBat
     text[:n] = batch.text
     new_start, new_end = np.empty(late.size, np.int64), np.empty(late.size, np.int64)
     size = _cut_out(text, a, b, place[late], text, n, new_start, new_end)
+    # As text that was read: one compiled version serves both.
+    text.flags.writeable = False
     start, end = batch.start.copy(), batch.end.copy()
     start[late, 9], end[late] = new_start, new_end
     return replace(batch, text=text[:size], start=start, end=end)
