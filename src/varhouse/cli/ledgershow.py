@@ -72,7 +72,7 @@ def add_parsers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--on asks what holds on a day; --known shows the ledger as it was at a day's end.",
     )
     show.add_argument("cohort", nargs="?", metavar="COHORT", help="one alone (default: all)")
-    show.add_argument("--on", type=_day, metavar="DATE", help="the day (default: today)")
+    show.add_argument("--on", type=read_day, metavar="DATE", help="the day (default: today)")
     show.add_argument(
         "--known", type=_known, metavar="DATE|N", help="as it was on a day, or with N entries"
     )
@@ -117,14 +117,15 @@ def add_parsers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "Exit code 1 if anything is missing or has expired. What the rules say of it:\n"
         "varhouse share check, varhouse ingest --dry-run.",
     )
-    check.add_argument("--on", type=_day, metavar="DATE", help="the day (default: today)")
+    check.add_argument("--on", type=read_day, metavar="DATE", help="the day (default: today)")
     check.add_argument(
         "--days", type=int, default=90, metavar="N", help="what ends within (default: 90)"
     )
     check.add_argument("--json", action="store_true", help="print it as JSON")
 
 
-def _day(text: str) -> date:
+def read_day(text: str) -> date:
+    """Read the day of an option, for argparse."""
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -132,7 +133,7 @@ def _day(text: str) -> date:
 
 
 def _known(text: str) -> int | date:
-    return int(text) if re.fullmatch(r"\d{1,7}", text) else _day(text)
+    return int(text) if re.fullmatch(r"\d{1,7}", text) else read_day(text)
 
 
 def _anchor(text: str) -> tuple[int, str]:

@@ -2,9 +2,10 @@
 
 import argparse
 import logging
-from datetime import date
 from pathlib import Path
 from typing import Any
+
+from varhouse.cli.ledgershow import read_day
 
 log = logging.getLogger("varhouse.submit")
 
@@ -44,17 +45,13 @@ def _add(steps: Any, name: str, run: Any, what: str, text: str) -> argparse.Argu
         "-o", "--output", required=True, type=Path, metavar="DIR", help="the folder to make"
     )
     parser.add_argument(
-        "--on", type=_day, metavar="DATE", help="the day on which it is asked (default: today)"
+        "--on",
+        type=read_day,
+        metavar="DATE",
+        help="the day on which it is asked (default: today)",
     )
     parser.set_defaults(run=run)
     return parser
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date as 2026-11-30") from None
 
 
 # --- the file of details ---

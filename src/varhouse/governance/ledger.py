@@ -190,6 +190,10 @@ class Ledger:
         """List the grants that hold on a day (default: today)."""
         return grants_of(self.state, on or self.today())
 
+    def granted(self, principal: str, on: date | None = None) -> frozenset[str]:
+        """Name the cohorts that a user of the system has a grant of on a day."""
+        return frozenset(g.cohort for g in self.grants(on) if g.principal == principal)
+
     def rules(self) -> dict[str, Any] | None:
         """Tell which rules are in use: `file`, `digest`, `version`; None: not said."""
         return self.state.get(("rules", "rules"))

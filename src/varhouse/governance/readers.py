@@ -61,7 +61,7 @@ def closed_cohorts(
     if role != CONTROLLED:
         return frozenset(n for n, c in cohorts.items() if closed_by(c, role, day))
     name = this_user() if user is None else user
-    granted = {g.cohort for g in ledger.grants(day) if g.principal == name}
+    granted = ledger.granted(name, day)
     return frozenset(c for c in cohorts if c not in granted and needs_grant(c, cohorts))
 
 

@@ -1,14 +1,12 @@
 """What rules come to at the gate: those of the book, and the gate's own."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from varhouse.governance.chain import this_user
 from varhouse.governance.judge import Finding, Said
 from varhouse.governance.model import (
     CohortRecord,
-    Grant,
     Paper,
     PaperKind,
     Recipient,
@@ -94,12 +92,14 @@ def from_rules(found: Finding, cohort: str | None) -> Judged:
 
 
 def house_findings(
-    found: Gathered, grants: Sequence[Grant], book: Sequence[Judged], *, has_rules: bool
+    found: Gathered, granted: Collection[str], book: Sequence[Judged], *, has_rules: bool
 ) -> list[Judged]:
     """Ask the gate's own rules: what nothing allows is denied.
 
     Parameters
     ----------
+    granted
+        Cohorts of which who takes the data out has a grant.
     book
         What the rules of the book came to, cohort by cohort.
     """
@@ -122,7 +122,7 @@ def house_findings(
             out.append(_house("gate.nobody", cohort))
         if recipient is not None:
             own = [f for f in book if f.cohort == cohort]
-            out += _of_cohort(found, record, recipient, grants, own)
+            out += _of_cohort(found, record, recipient, granted, own)
     return out
 
 
@@ -130,7 +130,7 @@ def _of_cohort(
     found: Gathered,
     record: CohortRecord,
     recipient: Recipient,
-    grants: Sequence[Grant],
+    granted: Collection[str],
     book: Sequence[Judged],
 ) -> list[Judged]:
     out: list[Judged] = []
@@ -147,7 +147,7 @@ def _of_cohort(
         out.append(_house("gate.tier-open", name))
     elif record.tier is Tier.T3:
         is_decided = is_inside or (decided is not None and decided.kind is PaperKind.DAC)
-        if not (_has_grant(grants, name) and is_decided):
+        if not (name in granted and is_decided):
             out.append(_house("gate.tier-3", name, () if is_inside else (PaperKind.DAC,)))
     elif (
         not is_inside
@@ -171,10 +171,6 @@ def _naming(found: Gathered, record: CohortRecord) -> Paper | None:
         if p.is_valid(found.on) and p.recipients and p.covers(recipient, purpose)
     ]
     return min(naming, key=lambda p: p.kind is not PaperKind.DAC, default=None)
-
-
-def _has_grant(grants: Sequence[Grant], cohort: str) -> bool:
-    return any(g.cohort == cohort and g.principal == this_user() for g in grants)
 
 
 def _tier_lets_out(tier: Tier | None, recipient: Recipient, content: Content) -> bool:

@@ -25,7 +25,7 @@ import polars as pl
 from varhouse.errors import AccessError
 from varhouse.governance import days
 from varhouse.governance.audit import Audit
-from varhouse.governance.chain import Link
+from varhouse.governance.chain import Link, this_user
 from varhouse.governance.judge import KINDS as PAPERS
 from varhouse.governance.judge import judge
 from varhouse.governance.ledger import Ledger
@@ -196,12 +196,12 @@ def ask(
     day = on or now
     found = gather(request, day)
     own = book or rules_in_use(request.store)
-    grants = Ledger.open(request.store).grants(day)
+    granted = Ledger.open(request.store).granted(this_user(), day)
     findings: list[Judged] = []
     if own is not None:
         findings += _by_cohort(found, own, drafts=drafts)
         findings += _together(found, own, findings, drafts=drafts)
-    findings += house_findings(found, grants, findings, has_rules=own is not None)
+    findings += house_findings(found, granted, findings, has_rules=own is not None)
     ordered = sorted(dict.fromkeys(findings), key=lambda f: -f.effect.rank)
     what_if = day != now or book is not None
     return Decision(found, tuple(ordered), own, drafts, what_if)
