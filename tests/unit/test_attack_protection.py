@@ -7,6 +7,8 @@ import polars as pl
 import pytest
 from attackworlds import Frames, attacked, count, make_people
 from builders import make_small_store, make_store
+from view_builders import govern, put_cohorts
+from view_builders import make_people as some_people
 
 from varhouse.attack.assumed import Assumed
 from varhouse.attack.bounds import beyond, bounds_of
@@ -19,6 +21,10 @@ from varhouse.disclosure.earlier import Earlier
 from varhouse.disclosure.policy import SmallCounts, parse
 from varhouse.disclosure.protect import protect_tables
 from varhouse.errors import ConfigError
+from varhouse.governed import view_folder
+from varhouse.sharing.views import Wanted, release_view
+from varhouse.store.damage import find_damage
+from varhouse.store.reader import open_store
 
 NONE = SmallCounts(k=1)
 FIVE = SmallCounts(k=5)
@@ -147,6 +153,32 @@ def test_no_change_of_the_protection_raises_the_power() -> None:
     # With all counts as they are the gate would shut.
     bare = measure_tables(Frames(*count(people, genotypes)), Assumed(k=5))
     assert len(beyond(bare, bound)) >= 2
+
+
+def test_the_report_of_a_view_has_what_attacks_measured(tmp_path: Path) -> None:
+    """Also where counts are masked, of which no chart may be made."""
+    store, out = tmp_path / "store", tmp_path / "report.html"
+    shared = [f"chr1-{100 + 10 * i}-A-T" for i in range(6)]
+    cohorts = {c: some_people(c, 30, shared, 7 + i) for i, c in enumerate(("one", "other"))}
+    for people in cohorts.values():
+        people.copies[shared[0]][:] = [1] * 3 + [0] * 27
+    cohorts["other"].copies[shared[0]][:] = [1] * 25 + [0] * 5
+    put_cohorts(store, cohorts)
+    govern(store, dict.fromkeys(cohorts, "T0"))
+    release_view(Wanted(store, "public"))
+    view = view_folder(store, "public")
+    masked = open_store(view).scan("frequencies").filter(stratum_by="all").collect()["ac"]
+    assert 0 < masked.null_count() < masked.len()
+    assert main(["report", str(view), "-o", str(out)]) == 0
+    page = out.read_text()
+    assert "of a relative, at 0.05" in page
+    assert "questions for any of a target" in page
+    # What is shown of a file that is damaged is the file, and not that it may not be read.
+    largest = max((view / "open").rglob("*.parquet"), key=lambda f: f.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[:-9])
+    found = find_damage(view)
+    assert found is not None
+    assert largest.name in str(found)
 
 
 def test_the_command_attacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -306,7 +306,8 @@ def _others(rows: pl.LazyFrame, totals: pl.LazyFrame) -> dict[str, pl.DataFrame]
         .with_columns(
             ac_o=pl.col("ac_all") - pl.col("ac"), an_o=pl.col("an_all") - pl.col("an")
         )
-        .filter(pl.col("an") > 0, pl.col("an_o") > 0)
+        # What is masked in a view is in no cell.
+        .filter(pl.col("an") > 0, pl.col("an_o") > 0, pl.col("ac_o").is_not_null())
         .select("cohort", fx=pl.col("ac_o") / pl.col("an_o"), fy=pl.col("af"))
         .collect(engine="streaming")
     )

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from varhouse.errors import StoreError, VarhouseError
+from varhouse.store.layout import table_folder
 from varhouse.store.reader import open_store
 
 SECONDS = 60.0
@@ -69,7 +70,10 @@ def _pinned(path: Path) -> list[tuple[Path, int]]:
     for table in store.tables:
         frame = store.file_frame(table)
         sizes = frame["size_bytes"].to_list() if frame.height else []
-        found += list(zip(store.paths(table), sizes, strict=True))
+        # Of a view, too: `Store.paths` is for who may read the files as they are.
+        folder = table_folder(store.path, store.declaration(table))
+        files = [folder / p for p in frame["path"]] if frame.height else []
+        found += list(zip(files, sizes, strict=True))
     return found
 
 
