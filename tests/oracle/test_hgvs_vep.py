@@ -125,6 +125,8 @@ def mirrored(model: GeneModel, reference: Reference) -> GeneModel:
         behind = int(model.cds_offset[t] + model.cds_length[t])
         at = int(model.cdna_ptr[t])
         cdna[at + behind : at + bases.size] = bases[behind:]
+    # As a model's own, or the names are compiled anew.
+    cdna.flags.writeable = False
     return replace(model, cdna=cdna)
 
 

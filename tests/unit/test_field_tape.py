@@ -63,3 +63,5 @@ def test_some_fields_of_a_tape() -> None:
 
 def test_no_fields() -> None:
     assert cells_of(FieldTape.nothing(2), 3) == [("", [""] * 3)] * 2
+    # What is compiled for a batch's text serves it.
+    assert not FieldTape.nothing(2).text.flags.writeable

@@ -292,6 +292,8 @@ def test_other_columns_and_an_empty_frame_go_through(
 ) -> None:
     _, target, chain = toy
     lifter = Lifter(read_chain(chain), target, normalise_alleles)
+    # What is compiled for a source reference serves when there is none.
+    assert not lifter._source.seq.flags.writeable
     empty = lifter.lift(frame([]).with_columns(n=pl.lit(1)))
     assert (empty.lifted.height, empty.rejects.height) == (0, 0)
     assert empty.lifted.columns[-1] == "n"

@@ -154,7 +154,8 @@ class FieldTape:
     def nothing(cls, n: int) -> "FieldTape":
         """Make the tape of n records without fields."""
         return cls(
-            np.zeros(0, np.uint8),
+            # Read-only, as the text of a batch: compiled code is the same for both.
+            np.frombuffer(b"", np.uint8),
             np.zeros(0, np.int32),
             np.zeros(1, np.int32),
             np.zeros(n + 1, np.int64),

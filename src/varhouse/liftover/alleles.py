@@ -96,7 +96,7 @@ class Lifter:
         self.targets = [target.contigs.names[own[t]] if t in own else t for t in chain.targets]
         self._target = _packed_bases(target, self.targets)
         none = np.zeros(len(chain.sources), np.int64)
-        self._source = Held(np.zeros(0, np.uint8), none, none)
+        self._source = Held(_frozen(np.zeros(0, np.uint8), np.uint8), none, none)
         self.unchecked = 0
         self._checks = source is not None
         if source is not None:
