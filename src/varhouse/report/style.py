@@ -101,6 +101,7 @@ footer{color:var(--soft);font-size:.88rem;padding-top:2em;padding-bottom:2.5em}
 table.stack tbody{display:grid;gap:12px;align-items:start;
 grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr))}
 table.stack{display:block}
+table.stack caption{display:block}
 table.stack thead{display:none}
 table.stack tr{display:grid;grid-template-columns:1fr 1fr;column-gap:22px;
 border:1px solid var(--rule);border-radius:8px;padding:6px 12px;margin:0}
