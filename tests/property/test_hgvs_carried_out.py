@@ -19,6 +19,8 @@ from varhouse.consequence import consequences
 from varhouse.genes import compile_genes, load_genes
 from varhouse.genome.reference import OpenedReference
 from varhouse.hgvs import Describer
+from varhouse.hgvs import protein as protein_names
+from varhouse.hgvs import transcript as transcript_names
 
 LENGTH = 150
 KEY = ["contig", "pos", "ref", "alt"]
@@ -128,8 +130,15 @@ def test_names_do_what_the_alleles_do(
             # Described again from where it was shifted to, an allele has the same name.
             again = frame_of([v for _, v in shifted])
             rows = pl.Series(range(again.height), dtype=pl.Int64).to_numpy()
+            compiled = _versions()
             second = describe(again, rows, rows * 0).hgvsc.to_list()
             assert second == [n for n, _ in shifted]
+            # Nor is code compiled anew for numbers that are not those of a frame.
+            assert not shifted or _versions() == compiled
+
+
+def _versions() -> list[int]:
+    return [len(f.signatures) for f in (transcript_names._write_all, protein_names._write_all)]
 
 
 def _check(hgvsp: str, name: str, genome: str, transcript: Transcript) -> None:

@@ -16,6 +16,7 @@ from numba import njit
 
 from varhouse.alleles.trim import trim_ends
 from varhouse.genome.reference import Reference
+from varhouse.hgvs.arrays import fixed
 from varhouse.tables.textcolumn import pack
 from varhouse.transcripts.genemodel import CODE, GeneModel, Int64, UInt8
 
@@ -67,8 +68,8 @@ def place_alleles(
     out = [np.zeros(n, np.int64) for _ in range(7)]
     codes = CODE[alt]
     mismatches = _place(
-        contig.cast(pl.Int64).fill_null(-1).to_numpy(),
-        frame["pos"].cast(pl.Int64).fill_null(0).to_numpy(),
+        fixed(contig.cast(pl.Int64).fill_null(-1).to_numpy()),
+        fixed(frame["pos"].cast(pl.Int64).fill_null(0).to_numpy()),
         CODE[ref],
         ref_at,
         codes,

@@ -82,3 +82,10 @@ def segments_of(model: GeneModel) -> Segments:
 def transcripts_of(model: GeneModel) -> Transcripts:
     """Take the transcripts of a gene model."""
     return Transcripts(*(getattr(model, name) for name in Transcripts._fields))
+
+
+def fixed(array: Int64) -> Int64:
+    """View int64[n] as read-only, wherever it comes from: one compiled version serves."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 
 from varhouse.hgvs.alleles import Alleles
-from varhouse.hgvs.arrays import Names, segments_of, transcripts_of
+from varhouse.hgvs.arrays import Names, fixed, segments_of, transcripts_of
 from varhouse.hgvs.asvep import put_as_vep, put_lost_start
 from varhouse.hgvs.residues import (
     AS_VEP,
@@ -90,8 +90,8 @@ def name_in_proteins(
     text = np.empty(int(longest.sum()), np.uint8)
     _write_all(
         Names(text, offsets, valid),
-        row,
-        tx,
+        fixed(row),
+        fixed(tx),
         alleles,
         prefixes,
         transcripts_of(model),

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from varhouse.hgvs.alleles import Alleles
-from varhouse.hgvs.arrays import Names, segments_of, transcripts_of
+from varhouse.hgvs.arrays import Names, fixed, segments_of, transcripts_of
 from varhouse.hgvs.text import DIGITS, Packed, put_number, put_span
 from varhouse.transcripts.genemodel import EXON, FLANK_RIGHT, Bool, GeneModel, Int64, UInt8
 
@@ -62,8 +62,8 @@ def name_in_transcripts(
     _write_all(
         Names(text, offsets, valid),
         shift,
-        row,
-        tx,
+        fixed(row),
+        fixed(tx),
         alleles,
         prefixes,
         bases,
