@@ -73,12 +73,12 @@ class Worlds:
 
 
 def all_worlds(sizes: Sizes, haploid: str = "") -> Worlds:
-    """Make all worlds of leaves of these sizes."""
+    """Make all worlds of leaves of these sizes; `m 1` is a part of the stratum `m`."""
     leaves = [(c, s) for c, strata in sizes.items() for s in strata]
     options = []
     for cohort, stratum in leaves:
         n = sizes[cohort][stratum]
-        most = 0 if haploid in (stratum, "*") else n
+        most = 0 if haploid in (stratum.split()[0], "*") else n
         options.append([(a, b) for b in range(most + 1) for a in range(n - b + 1)])
     grid = np.indices([len(o) for o in options]).reshape(len(options), -1)
     het, hom = {}, {}

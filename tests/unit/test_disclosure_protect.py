@@ -316,6 +316,26 @@ def test_a_release_may_not_differ_by_few_from_an_earlier_one() -> None:
     assert after(20, 0) == 20
 
 
+@pytest.mark.parametrize(("joined", "is_said"), [((0, 12), True), ((2, 10), False)])
+def test_a_stratum_does_not_say_that_few_joined(
+    joined: tuple[int, int], is_said: bool
+) -> None:
+    first = protect_tables(
+        *rows({"A": {"f": (60, 20, 5), "m": (50, 18, 5)}}), SmallCounts(k=5)
+    )
+    f, m = joined
+    changed = [("all", "all", 12), ("province", "f", f), ("province", "m", m)]
+    names = ["cohort", "stratum_by", "stratum", "people"]
+    groups = [(c, *group) for c in ("A", None) for group in changed]
+    before = Earlier(
+        first.frequencies, first.totals, pl.DataFrame(groups, names, orient="row")
+    )
+    now = rows({"A": {"f": (60 + f, 20 + f, 5), "m": (50 + m, 18 + m, 5)}})
+    found = protect_tables(*now, SmallCounts(k=5), earlier=[before])
+    told = {"f": 60 + f, "m": 50 + m} if is_said else {"f": None, "m": None}
+    assert shown(found.totals, "n_samples") == {"all": 122, **told}
+
+
 def test_rounding_is_no_difference_between_releases() -> None:
     policy = SmallCounts(k=5, masking="round", base=5)
     same = rows({"A": {"f": (101, 33, 7), "m": (94, 21, 13)}})

@@ -234,24 +234,47 @@ def test_a_broken_rule_of_quality_is_found(monkeypatch: pytest.MonkeyPatch) -> N
 # Releases.
 
 
-Joined = dict[str, list[int]]
-"""Of each cohort how many people joined in each release, from the first on."""
+Joined = dict[str, dict[str, list[int]]]
+"""Of each stratum of a cohort (`all`: none) how many joined in each release, first to last."""
+
+
+def whole(**cohorts: list[int]) -> Joined:
+    """Give cohorts without strata."""
+    return {cohort: {"all": joined} for cohort, joined in cohorts.items()}
 
 
 def releases_of(joined: Joined, haploid: str) -> tuple[list[Worlds], list[Worlds]]:
     """Make all worlds of releases: of each release, and of those who joined in it."""
-    n = len(next(iter(joined.values())))
-    sizes: Sizes = {c: {str(i): m for i, m in enumerate(v)} for c, v in joined.items()}
+    leaves = [(c, s) for c, strata in joined.items() for s in strata]
+    n = len(joined[leaves[0][0]][leaves[0][1]])
+    sizes: Sizes = {
+        c: {f"{s} {i}": m for s, v in strata.items() for i, m in enumerate(v)}
+        for c, strata in joined.items()
+    }
     worlds = all_worlds(sizes, haploid)
 
     def of(parts: list[int]) -> Worlds:
         def add(counts: dict[tuple[str, str], Ints]) -> dict[tuple[str, str], Ints]:
-            return {(c, "all"): sum(counts[c, str(i)] for i in parts) for c in joined}
+            return {(c, s): sum(counts[c, f"{s} {i}"] for i in parts) for c, s in leaves}
 
-        people: Sizes = {c: {"all": sum(v[i] for i in parts)} for c, v in joined.items()}
+        people: Sizes = {
+            c: {s: sum(v[i] for i in parts) for s, v in strata.items()}
+            for c, strata in joined.items()
+        }
         return Worlds(people, add(worlds.het), add(worlds.hom), haploid)
 
     return [of(list(range(i + 1))) for i in range(n)], [of([i]) for i in range(n)]
+
+
+def changed_groups(joined: Worlds) -> pl.DataFrame:
+    """Count who changed by group, as views do, where these joined and nobody left."""
+    rows = [
+        (c, "all" if s == "all" else "sex", s, joined.people(leaves))
+        for c, s, leaves in joined.groups()
+    ]
+    names = ["cohort", "stratum_by", "stratum"]
+    schema = {**dict.fromkeys(names, pl.String), "people": pl.Int64}
+    return pl.DataFrame(rows, schema, orient="row").unique(names)
 
 
 def search_releases(joined: Joined, policy: SmallCounts, haploid: str = "") -> dict[str, int]:
@@ -262,17 +285,14 @@ def search_releases(joined: Joined, policy: SmallCounts, haploid: str = "") -> d
     for number, worlds in enumerate(releases):
         before = []
         for i, rows in enumerate(published):
-            people = {c: sum(v[i + 1 : number + 1]) for c, v in joined.items()}
-            changed = pl.DataFrame(
-                {
-                    "cohort": pl.Series([*people, None], dtype=pl.String),
-                    "stratum_by": "all",
-                    "stratum": "all",
-                    "people": [*people.values(), sum(people.values())],
-                }
-            )
-            before.append(Earlier(*rows, changed))
-        published.append(protected(rows_of(worlds), policy, tuple(before)))
+            since: Sizes = {
+                c: {s: sum(v[i + 1 : number + 1]) for s, v in strata.items()}
+                for c, strata in joined.items()
+            }
+            before.append(Earlier(*rows, changed_groups(Worlds(since, worlds.het, {}))))
+        sizes = changed_groups(worlds).filter(pl.col("cohort").is_not_null())
+        found = protect_tables(*rows_of(worlds), policy, earlier=tuple(before), sizes=sizes)
+        published.append((found.frequencies, found.totals))
         seen = seen * 31 + signatures(published[-1], worlds.n)
     numbers = [
         (f"{what} {i} {name}", v)
@@ -286,17 +306,52 @@ def search_releases(joined: Joined, policy: SmallCounts, haploid: str = "") -> d
 @pytest.mark.parametrize(
     ("joined", "haploid"),
     [
-        ({"A": [6, 4]}, ""),
-        ({"A": [4, 3], "B": [3, 0]}, ""),
-        ({"A": [3, 3], "B": [3, 3]}, ""),
-        ({"A": [3, 3, 3]}, ""),
-        ({"A": [6, 8], "B": [5, 5]}, "*"),
-        ({"A": [6, 3], "B": [5, 0], "C": [4, 4]}, "*"),
-        ({"A": [6, 4, 4], "B": [5, 0, 3]}, "*"),
+        (whole(A=[6, 4]), ""),
+        (whole(A=[4, 3], B=[3, 0]), ""),
+        (whole(A=[3, 3], B=[3, 3]), ""),
+        (whole(A=[3, 3, 3]), ""),
+        (whole(A=[6, 8], B=[5, 5]), "*"),
+        (whole(A=[6, 3], B=[5, 0], C=[4, 4]), "*"),
+        (whole(A=[6, 4, 4], B=[5, 0, 3]), "*"),
     ],
 )
 def test_releases_tell_nothing_of_who_joined(joined: Joined, haploid: str) -> None:
     assert search_releases(joined, SmallCounts(k=K), haploid) == {}
+
+
+STRATA_THAT_GROW: Joined = {"A": {"f": [6, 6], "m": [7, 7]}}
+
+
+@pytest.mark.parametrize("first", ["strata", "cohorts"])
+@pytest.mark.parametrize(
+    ("joined", "haploid"),
+    [
+        (STRATA_THAT_GROW, "*"),
+        ({"A": {"f": [4, 3], "m": [3, 3]}}, ""),
+        ({"A": {"f": [8, 8], "m": [6, 6]}}, "*"),
+        ({"A": {"f": [9, 0], "m": [7, 7]}}, "*"),
+        ({"A": {"f": [5, 4, 3], "m": [5, 3, 5]}}, "*"),
+        ({"A": {"f": [4, 4], "m": [5, 5]}}, "m"),
+    ],
+)
+def test_releases_with_strata_tell_nothing(joined: Joined, haploid: str, first: str) -> None:
+    assert search_releases(joined, SmallCounts(k=K, first=first), haploid) == {}
+
+
+@pytest.mark.parametrize("how", [{"rare_alleles": "show"}, {"detail": "genotypes"}])
+@pytest.mark.parametrize(
+    ("joined", "haploid"),
+    [
+        (STRATA_THAT_GROW, "*"),
+        (whole(A=[6, 6], B=[7, 7]), "*"),
+        ({"A": {"f": [5, 4, 3], "m": [5, 3, 5]}}, "*"),
+        ({"A": {"f": [4, 4], "m": [5, 5]}}, "m"),
+    ],
+)
+def test_releases_tell_nothing_whatever_is_set(
+    joined: Joined, haploid: str, how: dict[str, str]
+) -> None:
+    assert search_releases(joined, SmallCounts(k=K, **how), haploid) == {}
 
 
 @pytest.mark.parametrize(
@@ -454,5 +509,29 @@ def test_a_broken_rule_of_releases_is_found(
         return np.full(self.cells.size, earlier._NOT_KNOWN) if rule == "by" else never
 
     monkeypatch.setattr(earlier._Then, rule, none)
-    joined: Joined = {"A": [3, 3], "B": [3, 3]} if rule == "was_masked" else {"A": [6, 4]}
+    joined = whole(A=[3, 3], B=[3, 3]) if rule == "was_masked" else whole(A=[6, 4])
     assert search_releases(joined, SmallCounts(k=K)) != {}
+
+
+def test_a_rule_that_asks_each_stratum_by_itself_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    of_all = earlier._Then.comes_too_early
+
+    def by_itself(self: earlier._Then, have: Ints, each: Ints) -> Ints:
+        is_total = self.cells.kind == of_cells.ROOT
+        most = each * self.people + 1
+        alone = ~self.allele_shown & (have > most)
+        return np.where(is_total, of_all(self, have, each), alone)
+
+    monkeypatch.setattr(earlier._Then, "comes_too_early", by_itself)
+    assert search_releases(STRATA_THAT_GROW, SmallCounts(k=K), "*") != {}
+
+
+def test_a_rule_that_takes_women_and_men_together_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    by_without = earlier._Then.by_without
+    monkeypatch.setattr(earlier._Then, "by_without", lambda self: by_without(self)[:1])
+    joined: Joined = {"A": {"f": [4, 4], "m": [5, 5]}}
+    assert search_releases(joined, SmallCounts(k=K, detail="genotypes"), "m") != {}

@@ -6,7 +6,7 @@ After = before + those who joined - those who left. So of each earlier release:
 - what was masked stays masked as long as the allele is shown, and genotypes that were kept
   back stay so: what is shown later would bound what was masked;
 - an allele that was not shown appears only if those who joined could have brought all of it
-  but one;
+  but one, and is taken apart into groups only if those who joined any one of these could;
 - counts that changed though too few people did are masked.
 
 A cohort without a row of an allele that was shown had nobody who carries it.
@@ -79,7 +79,7 @@ _GENOTYPES = (
     "n_het", "n_hom_alt", "n_hemi", "n_het_not_diploid", "n_hom_alt_not_diploid",
 )  # fmt: skip
 _QUALITY = ("ac_adj", "n_het_adj", "n_hom_alt_adj", "n_hemi_adj")
-_COUNTS = ("an", "ac", "n_samples", "n_missing", *_GENOTYPES, *_QUALITY)
+_COUNTS = ("an", "ac", "n_samples", "n_missing", "n_not_diploid", *_GENOTYPES, *_QUALITY)
 _NOT_KNOWN = 1 << 40
 """Stands for a difference that nobody knows: so large that it, and sums with it, are safe."""
 
@@ -95,7 +95,7 @@ def changes(cells: Cells, earlier: Sequence[Earlier], k: int, base: int = 1) -> 
         then = _Then(cells, release, base, k)
         least = 2 * k - 1
         copies = np.column_stack([then.by("ac"), then.by_others()])
-        genotypes = np.column_stack([*(then.by(n) for n in _GENOTYPES), then.by_without()])
+        genotypes = np.column_stack([*(then.by(n) for n in _GENOTYPES), *then.by_without()])
         quality = np.column_stack([then.by(n) for n in _QUALITY])
         out.copies.append(_differences(copies, least))
         out.genotypes.append(_differences(genotypes, k))
@@ -117,6 +117,15 @@ def _differences(values: Ints, least: int) -> Counts:
     return Counts(values, np.full(n, least), np.zeros(n, np.bool_))
 
 
+def _without(rows: pl.DataFrame) -> pl.DataFrame:
+    """Count people who are called and do not carry the allele: all, diploid, others."""
+    n = {name: pl.col(name).cast(pl.Int64) for name in _COUNTS}
+    every = n["n_samples"] - n["n_missing"] - n["n_het"] - n["n_hom_alt"] - n["n_hemi"]
+    of_others = n["n_hemi"] + n["n_het_not_diploid"] + n["n_hom_alt_not_diploid"]
+    others = n["n_not_diploid"] - of_others
+    return rows.select(all=every, diploid=every - others, others=others)
+
+
 class _Then:
     """Cells beside their rows of an earlier release."""
 
@@ -134,7 +143,9 @@ class _Then:
         self.shown = self.rows["ac"].is_not_null().to_numpy()
         self.allele_shown = self._of_allele((cells.kind == ROOT) & self.shown)
         of_cohort = (cells.kind == COHORT) | (cells.kind == COHORT_STRATUM)
-        self.is_none = of_cohort & ~self.is_there & self.allele_shown
+        # The allele was there, be it with masked numbers.
+        allele_there = self._of_allele((cells.kind == ROOT) & self.is_there)
+        self.is_none = of_cohort & ~self.is_there & allele_there
         self.people = self._changed(release)
         called = carriers_and_others(cells.rows).sum(axis=1)
         # Where some have one copy, who joined may be of these.
@@ -180,15 +191,21 @@ class _Then:
         out = self._by(now.to_numpy(), (an - ac).fill_null(0).to_numpy(), known)
         return self._or_joined(out, self.copies_each, np.abs(self.by("ac")))
 
-    def by_without(self) -> Ints:
-        """Give how people changed who are called and do not carry the allele."""
-        carriers, others = carriers_and_others(self.now).T
-        names = ("n_het", "n_hom_alt", "n_hemi", "n_samples", "n_missing")
-        n = {name: self.rows[name].cast(pl.Int64) for name in names}
-        then = n["n_samples"] - n["n_missing"] - n["n_het"] - n["n_hom_alt"] - n["n_hemi"]
-        known = then.is_not_null().to_numpy()
-        out = self._by(others, then.fill_null(0).to_numpy(), known)
-        return self._or_joined(out, np.ones_like(carriers), carriers)
+    def by_without(self) -> list[Ints]:
+        """Give how people changed who are called and do not carry the allele.
+
+        All of them; the diploid, and others: on X these are women and men, whatever strata
+        are counted.
+        """
+        now, then = (_without(frame) for frame in (self.now, self.rows))
+        out = {}
+        for name in now.columns:
+            known = then[name].is_not_null().to_numpy()
+            of_now, of_then = (f[name].fill_null(0).to_numpy() for f in (now, then))
+            out[name] = self._by(of_now, of_then, known)
+        carriers = carriers_and_others(self.now)[:, 0]
+        out["all"] = self._or_joined(out["all"], np.ones_like(carriers), carriers)
+        return list(out.values())
 
     def _or_joined(self, differences: Ints, each: Ints, having: Ints) -> Ints:
         """Of cohorts without a row, give what those who joined have besides the allele."""
@@ -247,16 +264,21 @@ class _Then:
     def comes_too_early(self, have: Ints, each: Ints) -> Bools:
         """Tell which cells of alleles that were not shown say how many there were.
 
-        There were so few that they were not shown; those who joined the group, with `each`
-        at most, must be able to have brought all others but one. Of a more open role beside
-        which nobody joined, nothing follows: it may have a greater k.
+        There were so few that they were not shown; those who joined, with `each` at most,
+        must be able to have brought all others but one. A family is asked as one, and with
+        what its parent has: which of its cells are masked, or how many these have, would
+        tell of who had it before. Of a more open role beside which nobody joined, nothing
+        follows: it may have a greater k.
         """
+        cells, is_total = self.cells, self.cells.kind == ROOT
         new = ~self.allele_shown & (self.people >= 0)
         if not self.same_role:
             new &= self.people > 0
-        is_total = self.cells.kind == ROOT
         most = np.where(is_total, self._could_bring(each), each * self.people)
-        out: Bools = new & (have > most + 1)
+        above = np.where(cells.parent >= 0, have[cells.parent], have)
+        early = new & (above > most + 1)
+        n = int(cells.family.max()) + 1
+        out: Bools = (np.bincount(cells.family[early], minlength=n) > 0)[cells.family]
         return out
 
     def _could_bring(self, each: Ints) -> Ints:

@@ -4,6 +4,8 @@ How many people a group has is the same at every site, so what one row says of i
 say. It is decided once, of the sizes of all groups, by the steps of `tree.py`.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
@@ -34,9 +36,15 @@ def with_totals(sizes: pl.DataFrame) -> pl.DataFrame:
 
 
 def small_groups(
-    sizes: pl.DataFrame, hierarchy: Hierarchy, k: int, first: str
+    sizes: pl.DataFrame,
+    hierarchy: Hierarchy,
+    k: int,
+    first: str,
+    changed: Sequence[pl.DataFrame] = (),
 ) -> pl.DataFrame:
     """Name the groups that may not say how many people they have.
+
+    How many came or left since an earlier release is a number of people like any other.
 
     Parameters
     ----------
@@ -46,6 +54,8 @@ def small_groups(
         Least number of people that is shown.
     first
         COHORTS or STRATA: as for counts, which of the two is shown where not both can be.
+    changed
+        GROUP and `people`: of earlier releases, how many are in one of the two alone.
 
     Returns
     -------
@@ -58,12 +68,22 @@ def small_groups(
         an=2 * pl.col("people"),
     )
     cells = number_cells(rows, hierarchy.finer, hierarchy.region_of)
-    people = cells.rows["people"].to_numpy()[:, None]
-    counts = Counts(people, np.array([k]), np.array([False]))
+    told = [cells.rows["people"], *(_of_groups(cells, c) for c in changed)]
+    people = np.column_stack([t.cast(pl.Int64).to_numpy() for t in told])
+    counts = Counts(people, np.full(len(told), k), np.zeros(len(told), np.bool_))
     shown = shown_cells(cells, counts, first, np.zeros(cells.size, np.bool_))
     whole = cells.rows["stratum_by"] == ALL
     # Sizes of cohorts are public: who has fewer than k people is not in a view.
     return cells.rows.filter(pl.Series(~shown) & ~whole).select(GROUP)
+
+
+def _of_groups(cells: Cells, people: pl.DataFrame) -> pl.Series:
+    """Give a number of people of the groups of cells; 0: it is not known."""
+    found = cells.rows.select(GROUP).join(
+        people.select(*GROUP, "people"),
+        on=list(GROUP), how="left", nulls_equal=True, maintain_order="left",
+    )  # fmt: skip
+    return found["people"].fill_null(0)
 
 
 def among(cells: Cells, groups: pl.DataFrame) -> Bools:

@@ -151,7 +151,8 @@ def protect(
     if not policy.protects or rows.is_empty():
         return rows.with_columns(level=pl.lit(GENOTYPES, pl.Int8))
     rows, hierarchy = add_levels(rows, hierarchy or Hierarchy())
-    small = small_groups(sizes_of(rows, sizes), hierarchy, policy.k, policy.first)
+    changed = [e.changed for e in earlier if e.changed is not None]
+    small = small_groups(sizes_of(rows, sizes), hierarchy, policy.k, policy.first, changed)
     rows = _without_hidden(rows, policy)
     cells = of_cells.number_cells(rows, hierarchy.finer, hierarchy.region_of)
     if not cells.size:
