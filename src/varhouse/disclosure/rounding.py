@@ -14,6 +14,9 @@ def rounded(count: str, base: int, k: int) -> pl.Expr:
     To none below k: of 21 people and a base of 5 no 20 is shown. Only what is 0 becomes 0.
     """
     n = pl.col(count)
+    if base == 1:
+        # Nothing is rounded: of masked counts the true ones are compared between releases.
+        return n
     nearest = (n + base // 2) // base * base
     if count == _UNPROTECTED:
         return nearest.alias(count)
