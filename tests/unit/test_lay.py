@@ -1,8 +1,10 @@
 """States laid over one another, and runs as rows: against a slow count base by base."""
 
 import random
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pytest
 
@@ -52,13 +54,20 @@ def slow_state(base: int, entries: list[Entry]) -> int:
     return best & ~(63 << 22) | called << 25 | ploidy << 22
 
 
+def column(values: npt.ArrayLike, kind: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Make an array that is read-only as those of a frame: the code is compiled for it."""
+    made = np.array(values, kind)
+    made.flags.writeable = False
+    return made
+
+
 def laid(entries: list[Entry], limit: int) -> Runs:
     rows = sorted(entries, key=lambda e: e[0])
     return lay(
         np.array([r[0] for r in rows], np.int64),
         np.array([r[1] for r in rows], np.int64),
-        np.array([r[2] for r in rows], np.int32),
-        np.array([r[3] for r in rows], np.uint8),
+        column([r[2] for r in rows], np.int32),
+        column([r[3] for r in rows], np.uint8),
         limit,
     )
 
@@ -99,7 +108,8 @@ def test_long_blocks_cost_what_they_are_not_what_they_cover() -> None:
     n = 200_000
     pos = np.arange(1, n + 1, dtype=np.int64)
     code = np.where(pos % 2, code_of(4, 2), code_of(3, 2)).astype(np.int32)
-    runs = lay(pos, np.full(n, 2**31 - 2), code, np.full(n, BLOCK, np.uint8), 2**31 - 1)
+    kind = column(np.full(n, BLOCK), np.uint8)
+    runs = lay(pos, np.full(n, 2**31 - 2), column(code, np.int32), kind, 2**31 - 1)
     assert runs.start.tolist() == [1, 2]
     assert runs.end.tolist() == [1, 2**31 - 2]
 

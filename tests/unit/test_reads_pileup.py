@@ -45,7 +45,8 @@ import pysam, sys
 for r in pysam.VariantFile(sys.argv[1]):
     print(r.pos, *r.alleles, *r.samples)
 """
-NOBODY = Panel.at(np.zeros(0, np.int64), np.zeros(0, np.uint8))
+# Read-only, as what comes of a column: the code is compiled for it.
+NOBODY = Panel.at(np.zeros(0, np.int64), np.frombuffer(b"", np.uint8))
 
 
 def window(start=99, end=130, copies=2):
