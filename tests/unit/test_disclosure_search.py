@@ -76,6 +76,9 @@ def test_nothing_small_follows(sizes: Sizes, first: str, detail: str) -> None:
 def test_nothing_small_follows_where_men_have_one_copy(strata: bool) -> None:
     sizes: Sizes = {"A": {"f": 4, "m": 4}, "B": {"f": 3, "m": 5}}
     assert search(sizes, SmallCounts(k=K), haploid="m", strata=strata) == {}
+    # Cohorts of men, or of women, alone.
+    sizes = {"A": {"f": 3, "m": 3}, "B": {"m": 4}, "C": {"f": 3}}
+    assert search(sizes, SmallCounts(k=K), haploid="m", strata=strata) == {}
 
 
 @pytest.mark.parametrize("first", ["strata", "cohorts"])
@@ -317,6 +320,11 @@ def search_releases(joined: Joined, policy: SmallCounts, haploid: str = "") -> d
 )
 def test_releases_tell_nothing_of_who_joined(joined: Joined, haploid: str) -> None:
     assert search_releases(joined, SmallCounts(k=K), haploid) == {}
+
+
+def test_releases_tell_nothing_with_a_greater_k() -> None:
+    joined: Joined = {"A": {"f": [9, 9], "m": [10, 10]}}
+    assert search_releases(joined, SmallCounts(k=5), "*") == {}
 
 
 STRATA_THAT_GROW: Joined = {"A": {"f": [6, 6], "m": [7, 7]}}
