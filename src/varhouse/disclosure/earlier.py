@@ -94,7 +94,7 @@ def changes(cells: Cells, earlier: Sequence[Earlier], k: int, base: int = 1) -> 
     for release in earlier:
         then = _Then(cells, release, base, k)
         least = 2 * k - 1
-        copies = np.column_stack([then.by("ac"), then.by_others()])
+        copies = np.column_stack([then.by("ac"), *then.by_others()])
         genotypes = np.column_stack([*(then.by(n) for n in _GENOTYPES), *then.by_without()])
         quality = np.column_stack([then.by(n) for n in _QUALITY])
         out.copies.append(_differences(copies, least))
@@ -180,8 +180,8 @@ class _Then:
         known = then.is_not_null().to_numpy() | self.is_none
         return self._by(now, then.fill_null(0).to_numpy(), known)
 
-    def by_others(self) -> Ints:
-        """Give how copies of other alleles changed.
+    def by_others(self) -> list[Ints]:
+        """Give how copies of other alleles changed: as counts say, and as `an` less `ac` does.
 
         Of a cohort without a row one knows who joined it, and so their copies.
         """
@@ -189,7 +189,12 @@ class _Then:
         now = (self.now["an"] - self.now["ac"]).fill_null(0)
         known = (an - ac).is_not_null().to_numpy()
         out = self._by(now.to_numpy(), (an - ac).fill_null(0).to_numpy(), known)
-        return self._or_joined(out, self.copies_each, np.abs(self.by("ac")))
+        by_ac = self.by("ac")
+        # A masked cohort that alone has a row has all copies, and its own `an`.
+        by_an = (self.now["an"] - an).fill_null(_NOT_KNOWN).to_numpy() - by_ac
+        is_known = an.is_not_null().to_numpy() & (by_ac != _NOT_KNOWN)
+        counted = self._or_joined(out, self.copies_each, np.abs(by_ac))
+        return [counted, np.where(is_known, by_an, _NOT_KNOWN)]
 
     def by_without(self) -> list[Ints]:
         """Give how people changed who are called and do not carry the allele.
