@@ -543,3 +543,19 @@ def test_a_rule_that_takes_women_and_men_together_is_found(
     monkeypatch.setattr(earlier._Then, "by_without", lambda self: by_without(self)[:1])
     joined: Joined = {"A": {"f": [4, 4], "m": [5, 5]}}
     assert search_releases(joined, SmallCounts(k=K, detail="genotypes"), "m") != {}
+
+
+def test_who_joined_a_masked_cohort_that_alone_has_a_row_is_counted() -> None:
+    # One of the 8 who joined A does not carry it; nobody of B does.
+    def world(f: int, m: int, each: int, b: int) -> Worlds:
+        sizes: Sizes = {"A": {"f": each, "m": each}, "B": {"f": b, "m": b}}
+        none = np.zeros(1, np.int64)
+        leaves = [(c, s) for c, strata in sizes.items() for s in strata]
+        het = {leaf: none for leaf in leaves} | {("A", "f"): none + f, ("A", "m"): none + m}
+        return Worlds(sizes, het, {leaf: none for leaf in leaves}, "*")
+
+    first = protected(rows_of(world(1, 3, 4, 3)), SmallCounts(k=K))
+    assert first[1].filter(stratum="all")["ac"].to_list() == [4]
+    before = Earlier(*first, changed_groups(world(0, 0, 4, 3)))
+    second = protected(rows_of(world(4, 7, 8, 6)), SmallCounts(k=K), (before,))
+    assert second[1].is_empty()
