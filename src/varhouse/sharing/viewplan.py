@@ -46,7 +46,7 @@ from varhouse.store.reader import Store, open_store
 from varhouse.store.releases import list_releases, read_release, resolve_release
 from varhouse.store.sources import known_sources
 
-VERSION = 2
+VERSION = 3
 """Raised when a view of the same rows would be made otherwise."""
 
 
