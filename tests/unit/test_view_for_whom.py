@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from builders import make_vcf
 from view_builders import govern, make_people, put_cohorts
 
 import varhouse
@@ -103,6 +104,8 @@ WAYS = [
     ["describe", "{path}"],
     ["publish", "{path}", "{out}"],
     ["report", "{path}", "-o", "{out}"],
+    ["frequencies", "{path}", "--all"],
+    ["annotate", "{vcf}", "-o", "{out}.vcf", "--store", "{path}"],
     ["store", "show", "{path}"],
     ["store", "log", "{path}"],
     ["store", "diff", "{path}", "1", "1"],
@@ -120,13 +123,16 @@ def test_no_command_shows_it_to_who_sees_less(
     asked: str,
 ) -> None:
     out = tmp_path / "out"
-    words = [w.format(path=copies[made_for], out=out) for w in way]
-    options = [["--audience", asked], *([["--public"]] if asked == "public" else [])]
+    vcf = make_vcf(tmp_path / "in.vcf", ["chr1 100 . A T . . ."])
+    words = [w.format(path=copies[made_for], out=out, vcf=vcf) for w in way]
+    # With a store annotate takes no --public.
+    is_short = asked == "public" and way[0] != "annotate"
+    options = [["--audience", asked], *([["--public"]] if is_short else [])]
     for option in options:
         code = main([*words, *option])
         told_out, told_err = capsys.readouterr()
         assert code != 0, told_out
-        assert not out.exists()
+        assert [p.name for p in tmp_path.iterdir()] == ["in.vcf"]
         for name in TIERS:
             assert name not in told_out + told_err
         assert told_err.count("error: ") == 1
