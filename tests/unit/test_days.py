@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from time import tzset
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -235,12 +236,10 @@ def test_a_place_that_this_machine_does_not_know_lets_nothing_out(
 def test_the_zone_of_the_user_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import time  # noqa: PLC0415
-
     set_clock(monkeypatch, datetime(2090, 12, 30, 16, tzinfo=UTC))
     for zone in ("Pacific/Honolulu", "Asia/Tokyo", "UTC"):
         monkeypatch.setenv("TZ", zone)
-        time.tzset()
+        tzset()
         assert days.today() == date(2090, 12, 31)
-    monkeypatch.delenv("TZ")
-    time.tzset()
+    monkeypatch.undo()
+    tzset()

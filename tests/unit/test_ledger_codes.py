@@ -26,7 +26,7 @@ from varhouse.governance.codescredit import (
     read_credit_code,
 )
 from varhouse.governance.duo import duo_terms, is_modifier, read_duo
-from varhouse.governance.fieldkinds import ETHNIC_GROUPS
+from varhouse.governance.fieldkinds import CONSENT, ETHNIC_GROUPS
 from varhouse.governance.fieldkinds import PROVINCES as PLACES
 from varhouse.governance.fields import (
     FormError,
@@ -440,8 +440,6 @@ def test_a_credit_code_of_zeros_is_none() -> None:
 
 
 def test_an_item_of_several_codes_is_several_of_a_list() -> None:
-    from varhouse.governance.fieldkinds import CONSENT  # noqa: PLC0415
-
     form = CONSENT.fields["duo"].form
     assert form.take("GRU-IRB; IRB, DS-MONDO:0005148") == [
         "DUO:0000042", "DUO:0000021", "DUO:0000007", "MONDO:0005148"

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from varhouse.errors import ConfigError, InputError
+from varhouse.governance import lists
 from varhouse.governance.conditions import Fulfilled, check_condition, judge_condition
 from varhouse.governance.judge import judge, worst
 from varhouse.governance.judgefacts import facts_of, papers_for
@@ -352,8 +353,6 @@ def test_a_folder_is_no_book(tmp_path: Path) -> None:
 def test_a_list_is_put_in_by_name_and_covered_by_the_digest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from varhouse.governance import lists  # noqa: PLC0415
-
     when = {"fact": "cohort.disease", "in": {"list": "common_diseases"}}
     read = load_rules(book(tmp_path, rule(when=when)))
     assert "红绿色盲" in read.rules[0].when["in"]
