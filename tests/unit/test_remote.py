@@ -1,15 +1,14 @@
 """A store on S3-compatible storage: read through a mirror, written by conditional puts."""
 
-import logging
 import os
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
+from buckets import make_bucket, serve
 from store_builders import COHORT_A, COHORT_B, COHORT_C, add_cohort, new_store
 from verifying import verify
 from view_builders import govern
@@ -33,30 +32,20 @@ from varhouse.store.retention import parse_policy
 from varhouse.verify.whole import recompute_digests
 
 pytest.importorskip("obstore", reason="needs obstore")
-moto = pytest.importorskip("moto.server", reason="needs moto")
+pytest.importorskip("moto.server", reason="needs moto")
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with serve() as address:
+        yield address
 
 
 @pytest.fixture
 def url(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A folder in a bucket of its own, and a folder for mirrors."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "someone")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setenv("VARHOUSE_MIRRORS", str(tmp_path / "mirrors of stores"))
     bucket = f"b{abs(hash(str(tmp_path)))}"
-    request = urllib.request.Request(f"{endpoint}/{bucket}", method="PUT")
-    urllib.request.urlopen(request).read()
+    make_bucket(endpoint, bucket, tmp_path / "mirrors of stores", monkeypatch)
     return f"s3://{bucket}/data centre/store"
 
 

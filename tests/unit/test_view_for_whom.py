@@ -4,15 +4,13 @@ Columns could be left out for who sees less, rows could not: which cohorts and a
 role may see, only its own view knows.
 """
 
-import logging
-import os
 import shutil
-import urllib.request
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
+from buckets import make_bucket, serve
 from builders import make_vcf
 from view_builders import govern, make_people, put_cohorts
 
@@ -142,21 +140,9 @@ def test_no_command_shows_it_to_who_sees_less(
 @pytest.fixture
 def url(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     """A folder in a bucket."""
-    pytest.importorskip("obstore", reason="needs obstore")
-    moto = pytest.importorskip("moto.server", reason="needs moto")
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "someone")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setenv("VARHOUSE_MIRRORS", str(tmp_path / "mirrors"))
-    request = urllib.request.Request(f"{os.environ['AWS_ENDPOINT_URL']}/views", method="PUT")
-    urllib.request.urlopen(request).read()
-    yield "s3://views/of a role"
-    server.stop()
+    with serve() as endpoint:
+        make_bucket(endpoint, "views", tmp_path / "mirrors", monkeypatch)
+        yield "s3://views/of a role"
 
 
 def test_it_knows_after_push_and_pull(
