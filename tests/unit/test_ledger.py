@@ -6,6 +6,7 @@ import threading
 import time
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ledgers import filled_ledger, make_ledger
@@ -224,6 +225,28 @@ def test_a_ledger_that_was_cut_off_decides_nothing(tmp_path: Path) -> None:
     for ask in (Ledger.open, Ledger.find):
         with pytest.raises(StoreError, match="line 3: is not the line of digest"):
             ask(tmp_path)
+
+
+@pytest.mark.parametrize("of", ["ledger", "audit"])
+def test_what_is_written_while_it_is_verified_is_no_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of: str
+) -> None:
+    filled_ledger(tmp_path)
+    file = ledger_file(tmp_path) if of == "ledger" else audit_file(tmp_path)
+    read, made = Chain.read, []
+
+    def read_then_write(chain: Chain, *anchors: Any) -> Any:
+        links = read(chain, *anchors)
+        if chain.file == file and not made:
+            made.append(True)
+            Ledger.open(tmp_path).add("cohort", "late", {"tier": "T1"})
+            Audit(tmp_path).note("read")
+        return links
+
+    monkeypatch.setattr(Chain, "read", read_then_write)
+    found = verify(tmp_path)
+    assert made
+    assert found.problems == []
 
 
 def test_both_made_anew_show_against_a_head_that_was_noted(tmp_path: Path) -> None:

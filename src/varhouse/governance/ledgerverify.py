@@ -107,6 +107,15 @@ def verify(
     """
     found = Verified()
     chain, audit = Chain(ledger_file(store)), Audit(store)
+    known, of_audit = list(anchors), list(audit_anchors)
+    # First the mark, then the log: what these know is there by then, whoever writes meanwhile.
+    if (mark := read_mark(store)) is not None:
+        name = mark_file(store).name
+        known.append((name, *mark.ledger))
+        of_audit.append((name, *mark.audit))
+    events = _events(audit, found, needs_log=needs_log)
+    heads = _heads(events or (), "ledger")
+    known += [(_WHERE["audit"].say(), n, d) for n, d in heads]
     links = _read(chain.read, found)
     if links is not None:
         found.entries, found.head = len(links), _head(links)
@@ -114,29 +123,28 @@ def verify(
             sum_up(links)
         except KeyError as error:
             found.problems.append(_UNKNOWN.say(what=error))
-    try:
-        events = _read(audit.events, found)
-    except AccessError:
-        if needs_log:
-            raise
-        events = None
-        found.notes.append(_UNREADABLE.say())
-    known, of_audit = list(anchors), list(audit_anchors)
-    if (mark := read_mark(store)) is not None:
-        name = mark_file(store).name
-        known.append((name, *mark.ledger))
-        of_audit.append((name, *mark.audit))
-    if events is not None:
-        found.events, found.audit_head = len(events), _head(events)
-        known += [(_WHERE["audit"].say(), n, d) for n, d in _heads(events, "ledger")]
-    if links is not None:
         of_audit += [(_WHERE["ledger"].say(), n, d) for n, d in _heads(links, AUDIT_HEAD)]
         _compare(chain.file, links, known, found)
+    if events is not None and links is not None and max(heads, default=(0, ""))[0] < len(links):
+        # An entry that was made meanwhile names a head that the log did not have then.
+        events = _read(audit.events, found)
     if events is not None:
+        found.events, found.audit_head = len(events), _head(events)
         _compare(audit.chain.file, events, of_audit, found)
         if links is not None:
             _both(links, events, found)
     return found
+
+
+def _events(audit: Audit, found: Verified, *, needs_log: bool) -> list[Link] | None:
+    """Read the audit log; None: it may not be read, or is not whole."""
+    try:
+        return _read(audit.events, found)
+    except AccessError:
+        if needs_log:
+            raise
+    found.notes.append(_UNREADABLE.say())
+    return None
 
 
 def _head(links: Sequence[Link]) -> tuple[int, str]:
