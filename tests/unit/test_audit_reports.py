@@ -17,6 +17,7 @@ from varhouse.governance.audit import Audit
 from varhouse.governance.ledger import Entry, Ledger
 from varhouse.governed import audit_file, ledger_file, private_folder, view_folder
 from varhouse.language import CHINESE, ENGLISH
+from varhouse.sharing import audits
 from varhouse.sharing.auditevents import Asked, read_passed
 from varhouse.sharing.auditperson import ASKED, find_person, letter, remaining
 from varhouse.sharing.audits import make_report, verify
@@ -350,6 +351,30 @@ def test_persons_that_were_changed_are_found(
             code, out, err = run(capsys, command, "verify", store)
             assert code == 1
             assert "persons" in out + err
+
+
+def test_the_ledger_is_verified_by_who_may_read_nothing_else(
+    store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As its first entry closes the records of releases, too."""
+    give(store)
+
+    def closed(root: Path) -> list[int]:
+        if root != store:
+            return []
+        raise PermissionError(13, "Permission denied", str(root / "_store" / "releases"))
+
+    def secret(_: Audit) -> list[Any]:
+        raise AccessError("secret")
+
+    monkeypatch.setattr(audits, "list_releases", closed)
+    monkeypatch.setattr(Audit, "events", secret)
+    code, out, err = run(capsys, "ledger", "verify", store)
+    assert code == 0
+    notes = [line for line in (out + err).splitlines() if "may not be read by you" in line]
+    assert len(notes) == 2
+    assert f"{store}/_store/releases" in notes[1]
+    assert run(capsys, "audit", "verify", store)[0] == 1
 
 
 def test_receipts_are_anchors(store: Path, tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def verify(
             found.problems.append(_UNKNOWN.say(what=error))
         of_audit += [(_WHERE["ledger"].say(), n, d) for n, d in _heads(links, AUDIT_HEAD)]
         _compare(chain.file, links, known, found)
-    if events is not None and links is not None and max(heads, default=(0, ""))[0] < len(links):
+    if events is not None and max(heads, default=(0, ""))[0] < len(links or ()):
         # An entry that was made meanwhile names a head that the log did not have then.
         events = _read(audit.events, found)
     if events is not None:

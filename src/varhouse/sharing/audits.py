@@ -15,7 +15,7 @@ from varhouse.governance.ledger import Ledger
 from varhouse.governance.ledgerverify import Anchor, Verified
 from varhouse.governed import ROLES, private_folder, view_folder
 from varhouse.sharing.auditevents import Asked, Passed, choose, read_passed
-from varhouse.sharing.audittexts import PROBLEMS
+from varhouse.sharing.audittexts import PROBLEMS, RELEASE, UNREAD
 from varhouse.sharing.given import READ, Meter
 from varhouse.store.releases import list_releases, read_release
 
@@ -138,7 +138,8 @@ def verify(
     receipts
         Files `receipt.json` of packs.
     needs_log
-        Whether who may not read the audit log is refused (`ledgerverify.verify`).
+        Whether who may not read the audit log, or records of releases, is refused; else what
+        may be read is compared, and a note says what was not.
 
     Raises
     ------
@@ -153,33 +154,42 @@ def verify(
         own = _heads_of_receipt(receipt)
         for anchors, heads in zip((known, of_audit), own, strict=True):
             anchors += [(str(receipt), n, d) for n, d in heads]
-    known += [(name, *head) for name, head in _heads_of_releases(store)]
+    unread: list[str] = []
+    known += [(name, *head) for name, head in _heads_of_accounts(store)]
+    for root in (store, *(view_folder(store, role) for role in ROLES)):
+        try:
+            known += [(name, *head) for name, head in _heads_of_releases(store, root)]
+        except PermissionError as error:
+            if needs_log:
+                raise
+            unread.append(UNREAD.say(what=error.filename))
     found = ledgerverify.verify(store, known, of_audit, needs_log=needs_log)
+    found.notes += unread
     with suppress(StoreError):
         # A log that cannot be read is told by then.
         found.problems += dict.fromkeys(_persons(store, Audit(store).events()))
     return found
 
 
-def _heads_of_releases(store: Path) -> Iterator[tuple[str, tuple[int, str]]]:
-    """Give the heads of the ledger that records of releases know, and accounts of views."""
+def _heads_of_accounts(store: Path) -> Iterator[tuple[str, tuple[int, str]]]:
+    """Give the heads of the ledger that accounts of views know."""
     for file in sorted((private_folder(store) / "views").glob("*/*.json")):
-        head = read_json(file).get("ledger")
-        if isinstance(head, Mapping) and head.get("n"):
-            yield (
-                f"views/{file.parent.name}/{file.name}",
-                (int(head["n"]), str(head["digest"])),
-            )
-    for root in (store, *(view_folder(store, role) for role in ROLES)):
-        if not (root / "_store").is_dir():
-            continue
-        for number in list_releases(root):
-            meta = read_release(root, number).meta
-            head = meta.get(ANCHOR)
-            if isinstance(head, Mapping) and head.get("n"):
-                where = "" if root == store else f"_views/{root.name} "
-                name = f"{where}release {number}"
-                yield name, (int(head["n"]), str(head["digest"]))
+        if (head := _head_in(read_json(file).get("ledger"))) is not None:
+            yield f"views/{file.parent.name}/{file.name}", head
+
+
+def _heads_of_releases(store: Path, root: Path) -> Iterator[tuple[str, tuple[int, str]]]:
+    """Give the heads of the ledger that records of releases know, of the store or a view."""
+    view = "" if root == store else f"_views/{root.name} "
+    for number in list_releases(root):
+        if (head := _head_in(read_release(root, number).meta.get(ANCHOR))) is not None:
+            yield view + RELEASE.say(n=number), head
+
+
+def _head_in(said: object) -> tuple[int, str] | None:
+    if isinstance(said, Mapping) and said.get("n"):
+        return int(said["n"]), str(said["digest"])
+    return None
 
 
 def _heads_of_receipt(file: Path) -> tuple[Heads, Heads]:

@@ -18,6 +18,11 @@ PROBLEMS: dict[str, Text] = {
     ),
 }
 
+RELEASE = Text("release {n}", "发布 {n}")
+UNREAD = Text(
+    "{what} may not be read by you: what is noted there was not compared",
+    "您无权读取 {what},未核对其中所记内容",
+)
 VERIFIED = Text(
     "ledger {ledger} lines, audit log {audit} lines, {anchors} anchors: nothing was changed",
     "台账 {ledger} 行,审计日志 {audit} 行,锚点 {anchors} 个:未发现改动",
