@@ -530,6 +530,28 @@ def test_a_push_carries_the_note_of_its_end(store: Path, url: str, tmp_path: Pat
     assert read_mark(other) == read_mark(store)
 
 
+def test_what_is_noted_during_a_push_is_not_marked_before_it_is_there(
+    store: Path, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the log that lies there looks as if it had been cut off."""
+    govern(store, {"a": "T0", "b": "T0"})
+    write, log = Bucket.write, "_store/governance/private/audit.jsonl"
+
+    def write_and_note(bucket: Bucket, what: Path | bytes, name: str) -> None:
+        write(bucket, what, name)
+        if name == log:
+            Audit(store).note("read")
+
+    monkeypatch.setattr(Bucket, "write", write_and_note)
+    assert main(["store", "push", str(store), url, "--to", "inside"]) == 0
+    other = tmp_path / "other"
+    assert main(["store", "pull", str(other), url]) == 0
+    mark = read_mark(other)
+    assert mark is not None
+    assert mark.audit <= Audit(other).head() < Audit(store).head()
+    assert Audit(other).check() is not None
+
+
 def test_a_governed_store_is_read_from_its_url(
     governed: Path,
     url: str,

@@ -123,10 +123,10 @@ class Bucket:
             return False
         return True
 
-    def write(self, path: Path, name: str) -> None:
-        """Write a file as an object, be there one already."""
+    def write(self, what: Path | bytes, name: str) -> None:
+        """Write a file, or bytes, as an object, be there one already."""
         with self._told():
-            self._store.put(name, path)
+            self._store.put(name, what)
 
     def write_new(self, path: Path, name: str) -> bool:
         """Write a small file as an object that must not be there; False: it is there.

@@ -30,8 +30,7 @@ _TAGS = "_store/tags/"
 _MARK = "_store/governed.json"
 """How far ledger and audit log had come."""
 _GROWING = (
-    _TAGS, "_store/errata/", "_store/store.json", "_store/retention.json",
-    _MARK,
+    _TAGS, "_store/errata/", "_store/store.json", "_store/retention.json", _MARK,
 )  # fmt: skip
 """What may change without a change of size; all else of `_store` is written once."""
 
@@ -122,9 +121,7 @@ def push_governance(path: Path, bucket: Bucket) -> None:
     path
         Root folder of a governed store; the caller holds its lock.
     """
-    names = [n for n, _ in _files(path) if n.startswith(_GOVERNANCE)]
-    _write(bucket, path, names)
-    _write(bucket, path, [_MARK] if (path / _MARK).exists() else [])
+    _write(bucket, path, [n for n, _ in _files(path) if n.startswith((_GOVERNANCE, _MARK))])
 
 
 def push_mirror(mirror: Mirror) -> Pushed:
@@ -392,5 +389,13 @@ def _check_same(
 
 
 def _write(bucket: Bucket, path: Path, names: list[str]) -> None:
+    """Write objects, and the mark last, as it was before the log was read.
+
+    Who reads the store meanwhile is noted: a mark ahead of the log says that it was cut off.
+    """
+    mark = (path / _MARK).read_bytes() if _MARK in names else b""
     with ThreadPoolExecutor(_THREADS) as pool:
-        list(pool.map(lambda name: bucket.write(path / name, name), names))
+        others = (n for n in names if n != _MARK)
+        list(pool.map(lambda name: bucket.write(path / name, name), others))
+    if mark:
+        bucket.write(mark, _MARK)
