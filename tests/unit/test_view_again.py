@@ -11,6 +11,7 @@ from view_builders import People, govern, make_people, put_cohorts
 import varhouse
 from varhouse.cli import main
 from varhouse.errors import StoreError
+from varhouse.governed import private_folder
 from varhouse.sharing.viewagain import next_release
 from varhouse.sharing.views import Wanted, release_view
 from varhouse.store.errata import SEALED, Erratum, add_erratum
@@ -103,6 +104,18 @@ def test_a_drop_tells_the_views_that_show_the_cohort(
     assert not again.is_closed
     assert run(again.command) == 0
     assert shown(store) == {"alpha"}
+
+
+def test_a_drop_is_done_where_views_cannot_be_asked(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account = next((private_folder(store) / "views" / "public").glob("*.json"))
+    account.unlink()
+    assert main(["store", "drop", str(store), "--cohort", "beta"]) == 0
+    told = capsys.readouterr()
+    assert int(told.out) == open_store(store).release
+    assert "which views still show people who are gone is not known" in told.err
+    assert account.name in told.err
 
 
 def test_a_view_without_the_people_is_closed_with_the_release_that_it_shows(

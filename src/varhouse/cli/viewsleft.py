@@ -1,7 +1,21 @@
-"""What commands that take people out say of the views that still show them."""
+"""What commands that take people out say of the views that still show them.
 
+What they had to do is done by then: what cannot be told of the views is a warning.
+"""
+
+import logging
 from collections.abc import Iterable
 from pathlib import Path
+
+from varhouse.errors import VarhouseError
+from varhouse.language import Text
+
+log = logging.getLogger("varhouse.store")
+
+UNKNOWN = Text(
+    "which views still show people who are gone is not known: {why}",
+    "无法得知哪些视图仍含有已退出的人员: {why}",
+)
 
 
 def views_with(store: Path, cohort: str) -> dict[str, int]:
@@ -15,11 +29,16 @@ def views_with(store: Path, cohort: str) -> dict[str, int]:
     Returns
     -------
     dict
-        Role to number of the release, by role.
+        Role to number of the release, by role; empty, with a warning, where the private folder
+        of the governance may not be read, or is damaged.
     """
     from varhouse.sharing.viewpurge import holding
 
-    found = {e.role: e.release for e in holding(store.absolute(), [cohort])}
+    try:
+        found = {e.role: e.release for e in holding(store.absolute(), [cohort])}
+    except (VarhouseError, PermissionError) as error:
+        log.warning("%s", UNKNOWN.say(why=error))
+        return {}
     return dict(sorted(found.items()))
 
 
@@ -31,11 +50,11 @@ def next_releases(store: Path, roles: Iterable[str], *, closed: bool = False) ->
     closed
         Of all views that are not read as people were purged, too.
     """
-    from varhouse.sharing.viewagain import closed_views
+    from varhouse.sharing.viewagain import closed_views, told_again
 
-    wanted = {*roles, *(closed_views(store.absolute()) if closed else ())}
-    if not wanted:
-        return []
-    from varhouse.sharing.viewagain import told_again
-
-    return told_again(store.absolute(), wanted)
+    path, wanted = store.absolute(), set(roles)
+    try:
+        wanted |= {*closed_views(path)} if closed else set()
+    except (VarhouseError, PermissionError) as error:
+        log.warning("%s", UNKNOWN.say(why=error))
+    return told_again(path, wanted)

@@ -120,14 +120,14 @@ def command_of(store: Path, role: str, leave_out: Iterable[str] = ()) -> str:
 def told_again(store: Path, roles: Iterable[str]) -> list[str]:
     """Say for each of some roles how the next release of its view can be made, a line each.
 
-    What cannot be worked out, as the folder of the governance is damaged, is named with the
-    plain command: the purge that is told of has been done all the same.
+    What cannot be worked out, as the folder of the governance is damaged or closed, is named
+    with the plain command: the purge that is told of has been done all the same.
     """
     lines = []
     for role in sorted(set(roles)):
         try:
             lines.append(next_release(store, role).say())
-        except VarhouseError as error:
-            plain = command_of(store, role)
-            lines.append(AGAIN_NOT.say(role=role, closed="", command=plain, why=error.message))
+        except (VarhouseError, PermissionError) as error:
+            plain, why = command_of(store, role), getattr(error, "message", error)
+            lines.append(AGAIN_NOT.say(role=role, closed="", command=plain, why=why))
     return lines
