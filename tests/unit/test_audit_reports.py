@@ -52,7 +52,10 @@ def give(store: Path, recipient: str = "Demo University", **more: Any) -> None:
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
-    code = main([str(w) for w in words])
+    try:
+        code = main([str(w) for w in words])
+    except SystemExit as stopped:
+        code = int(stopped.code or 0)
     told = capsys.readouterr()
     return code, told.out, told.err
 
@@ -126,8 +129,7 @@ def test_the_command_reports(store: Path, capsys: pytest.CaptureFixture[str]) ->
     assert run(capsys, "audit", "log", store, "--all", "--rule", "x")[0] == 2
     code, _, err = run(capsys, "audit", "log", store, "--since", "31.1.2026")
     assert code == 2
-    assert "--since '31.1.2026' is no day" in err
-    assert "2027-01-31" in err
+    assert "--since: '31.1.2026' is no day as 2027-01-31" in err
 
 
 def test_a_store_without_ledger_has_no_audit(

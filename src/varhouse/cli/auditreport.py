@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from varhouse.cli.audit import add_store
 from varhouse.cli.sharecheck import check_governed
+from varhouse.cli.values import read_day
 from varhouse.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,8 +44,12 @@ def add_parser(steps: Any) -> None:
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
     add_store(parser)
-    parser.add_argument("--since", metavar="DAY", help="from this day on: 2026-01-31")
-    parser.add_argument("--until", metavar="DAY", help="up to this day, included")
+    parser.add_argument(
+        "--since", type=read_day, metavar="DAY", help="from this day on: 2026-01-31"
+    )
+    parser.add_argument(
+        "--until", type=read_day, metavar="DAY", help="up to this day, included"
+    )
     for name in ("recipient", "cohort", "rule"):
         parser.add_argument(
             f"--{name}", action="append", default=[], metavar=name[0].upper(),
@@ -53,12 +58,10 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
 
 
 def _asked(args: argparse.Namespace) -> "Asked":
-    from varhouse.cli.sharecheck import day_of
     from varhouse.sharing.auditevents import Asked
 
     return Asked(
-        day_of(args.since, "--since"), day_of(args.until, "--until"),
-        tuple(args.recipient), tuple(args.cohort), tuple(args.rule),
+        args.since, args.until, tuple(args.recipient), tuple(args.cohort), tuple(args.rule),
     )  # fmt: skip
 
 

@@ -2,14 +2,13 @@
 
 import argparse
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from varhouse.cli.audit import add_store
 from varhouse.cli.sharecheck import check_governed
-from varhouse.errors import UsageError
+from varhouse.cli.values import read_head
 
 _TEXT = """\
 Checks each line of both chains, both against the heads that the other one knows, against those
@@ -32,7 +31,7 @@ def add_parser(steps: Any) -> None:
     add_store(parser)
     for name, what in (("--anchor", "ledger"), ("--audit-anchor", "audit log")):
         parser.add_argument(
-            name, action="append", default=[], metavar="N:DIGEST",
+            name, action="append", default=[], type=read_head, metavar="N:DIGEST",
             help=f"a head of the {what} that was kept elsewhere, its first digits will do; "
             "may be repeated",
         )  # fmt: skip
@@ -43,19 +42,6 @@ def add_parser(steps: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def _heads(texts: list[str]) -> list[tuple[int, str]]:
-    heads = []
-    for text in texts:
-        found = re.fullmatch(r"([0-9]{1,9}):([0-9a-fA-F]{8,64})", text)
-        if found is None:
-            raise UsageError(
-                f"{text!r} is no anchor",
-                "N:DIGEST, as `varhouse audit verify` prints it; 8 of its 64 digits will do",
-            )
-        heads.append((int(found[1]), found[2].lower()))
-    return heads
-
-
 def run(args: argparse.Namespace) -> int:
     """Check, and say what does not fit."""
     from varhouse.masking import say
@@ -63,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     from varhouse.sharing.audittexts import KEEP, VERIFIED, VERIFY_FIX
 
     check_governed(args.store)
-    found = verify(args.store, _heads(args.anchor), _heads(args.audit_anchor), args.receipt)
+    found = verify(args.store, args.anchor, args.audit_anchor, args.receipt)
     if args.json:
         told = {
             "ledger": {"n": found.head[0], "digest": found.head[1]},

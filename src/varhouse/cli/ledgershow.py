@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from varhouse.cli.storeparts import add_command
+from varhouse.cli.values import read_day, read_head
 from varhouse.errors import StoreError, UsageError
 from varhouse.language import Text
 
@@ -103,7 +104,7 @@ def add_parsers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--anchor",
         action="append",
         default=[],
-        type=_anchor,
+        type=read_head,
         metavar="N:DIGEST",
         help="a head that was noted elsewhere; its first digits will do; may be repeated",
     )
@@ -124,25 +125,8 @@ def add_parsers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     check.add_argument("--json", action="store_true", help="print it as JSON")
 
 
-def read_day(text: str) -> date:
-    """Read the day of an option, for argparse."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date as 2026-11-30") from None
-
-
 def _known(text: str) -> int | date:
     return int(text) if re.fullmatch(r"\d{1,7}", text) else read_day(text)
-
-
-def _anchor(text: str) -> tuple[int, str]:
-    found = re.fullmatch(r"(\d{1,9}):([0-9a-fA-F]{8,64})", text)
-    if found is None:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no N:DIGEST (8 to 64 hexadecimal digits)"
-        )
-    return int(found[1]), found[2].lower()
 
 
 def label(name: str) -> str:

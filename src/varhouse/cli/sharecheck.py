@@ -2,10 +2,10 @@
 
 import argparse
 import json
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from varhouse.cli.values import read_day
 from varhouse.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ def add_parser(steps: Any) -> None:
     )
     add_request(parser)
     parser.add_argument("--people", metavar="EXPR", help="a condition on the sheets: who")
-    parser.add_argument("--on", metavar="DATE", help="on another day: 2027-01-31")
+    parser.add_argument(
+        "--on", type=read_day, metavar="DATE", help="on another day: 2027-01-31"
+    )
     parser.add_argument(
         "--drafts", action="store_true", help="as if drafts of rules were in force"
     )
@@ -123,22 +125,6 @@ def check_governed(store: Path) -> None:
         )
 
 
-def day_of(text: str | None, option: str = "--on") -> date | None:
-    """Read the day of an option as ISO 8601 has it.
-
-    Raises
-    ------
-    UsageError
-        If it is none.
-    """
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{option} {text!r} is no day", "write it as 2027-01-31") from None
-
-
 def run(args: argparse.Namespace) -> int:
     """Ask the gate and say what it answers."""
     from varhouse.governance.rules import load_rules
@@ -149,7 +135,7 @@ def run(args: argparse.Namespace) -> int:
 
     request = request_of(args, "share check")
     book = load_rules(args.rules) if args.rules else None
-    decision = ask(request, day_of(args.on), book, drafts=args.drafts)
+    decision = ask(request, args.on, book, drafts=args.drafts)
     if args.json:
         print(json.dumps(answer_json(decision), ensure_ascii=False, indent=1))
     else:

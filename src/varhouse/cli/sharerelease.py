@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from varhouse.cli.values import read_day
 from varhouse.language import Text
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def add_parser(steps: Any) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--on",
+        type=read_day,
         metavar="DATE",
         help="as on another day: 2027-01-31; to be made, it must pass today",
     )
@@ -103,7 +105,6 @@ def add_parser(steps: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the release and say what came of it."""
-    from varhouse.cli.sharecheck import day_of
     from varhouse.sharing.views import Wanted, release_view
 
     done = release_view(
@@ -113,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
             release=args.release,
             hold=tuple(args.hold),
             leave_out=tuple(args.leave_out),
-            on=day_of(args.on),
+            on=args.on,
             dry_run=args.dry_run,
             wait=args.wait,
         )

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from varhouse.cli.ledgershow import read_day
+from varhouse.cli.values import read_day
 
 log = logging.getLogger("varhouse.submit")
 
