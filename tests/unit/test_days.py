@@ -1,5 +1,6 @@
 """Days are those of the place of a store: in China from 16:00 UTC on the next one."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -181,6 +182,8 @@ def test_the_place_is_of_the_store_whatever_it_is_called(
     capsys.readouterr()
     assert main(["ledger", "show", str(tmp_path)]) == 0
     assert "days  +01:00" in capsys.readouterr().out
+    assert main(["ledger", "show", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["zone"] == "UTC+01:00"
     assert main(["ledger", "add", str(tmp_path), "days", "-", "--clear", "zone"]) == 2
     assert "zone" in capsys.readouterr().err
 

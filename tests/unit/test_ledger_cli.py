@@ -137,7 +137,7 @@ def test_check_names_what_is_missing_and_what_runs_out(
     assert any("names no disease" in x[2] for x in told()[1])
     run(capfd, "ledger", "add", store, "consent", "north", "duo=DS-MONDO:0001134;NCU")
     assert not any("names no disease" in x[2] for x in told()[1])
-    assert "MONDO:0001134" in run(capfd, "ledger", "show", store, "north")[1]
+    assert run(capfd, "ledger", "show", store, "north")[1].count("MONDO:0001134") == 1
     run(capfd, "ledger", "add", store, "consent", "north", "duo=DS;NCU")
     run(capfd, "ledger", "add", store, "consent", "north", "scope=hypertension")
     assert not any("disease" in x[2] and "DS" in x[2] for x in told()[1])

@@ -1,5 +1,6 @@
 """After people went, the keepers are told the command by which views are made again."""
 
+import json
 import shlex
 import shutil
 from datetime import date
@@ -71,6 +72,9 @@ def test_a_purge_tells_the_command_that_goes_through(
         f"varhouse share release {store} --role public --leave-out alpha --leave-out gamma"
     )
     assert shown(store) == set()
+    closed = next((private_folder(store) / "views" / "public").glob("closed-*.json"))
+    # A purge asks no permits, and so of no day.
+    assert json.loads(closed.read_text())["on"] == ""
     # Who asks for the status is told the same, until it is done.
     main(["status", str(store)])
     assert command in capsys.readouterr().out

@@ -161,6 +161,7 @@ def _show(args: argparse.Namespace) -> int:
         cohorts = {args.cohort: cohorts[args.cohort]}
     if args.json:
         told: dict[str, Any] = {"head": ledger.anchor, "on": on.isoformat()}
+        told["zone"] = str(ledger.zone)
         told["cohorts"] = {n: as_json(r, on) for n, r in cohorts.items()}
         if args.cohort is None:
             told["recipients"] = {n: as_json(r, on) for n, r in ledger.recipients().items()}
@@ -199,8 +200,8 @@ def _lines(ledger: "Ledger", cohorts: Mapping[str, "CohortRecord"], on: date) ->
     for grant in ledger.grants(on):
         until = f" - {grant.until}" if grant.until else ""
         yield f"{title['grant']}  {grant.principal}  {grant.cohort}{until}"
-    if zone := ledger.state.get((DAYS.name, DAYS.name), {}).get("zone"):
-        yield f"{DAYS.word}  {zone}"
+    if ledger.place:
+        yield f"{DAYS.word}  {ledger.place}"
     yield f"{LABELS['head'].say()}  {ledger.head[0]}:{ledger.head[1]}"
 
 
@@ -243,7 +244,9 @@ def _value(name: str, value: Any) -> str:
 
     lists = {"provinces": provinces, "ethnic_groups": ethnic_groups, "duo": duo_terms}
     if name in lists:
-        return ", ".join(f"{v} {lists[name]().name(v)}" for v in value)
+        # A code that the list does not have, as of a disease, is its own name.
+        named = ((v, lists[name]().name(v)) for v in value)
+        return ", ".join(code if code == said else f"{code} {said}" for code, said in named)
     if isinstance(value, bool):
         return _WORDS[value].say()
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -149,6 +149,12 @@ class Ledger:
         return Ledger(self.store, [x for x in self.links if day_of(x.time, self.zone) <= last])
 
     @property
+    def place(self) -> str | None:
+        """The place by whose days is counted, as an entry says it; None: none does."""
+        said = self.state.get((DAYS.name, DAYS.name), {}).get("zone")
+        return None if said is None else str(said)
+
+    @property
     def zone(self) -> tzinfo:
         """The place by whose days is counted; China where no entry says another.
 
@@ -157,7 +163,7 @@ class Ledger:
         ConfigError
             If this machine does not know the place.
         """
-        return zone_of(self.state.get((DAYS.name, DAYS.name), {}).get("zone"))
+        return zone_of(self.place)
 
     def today(self) -> date:
         """Give the day of today, as this ledger counts days."""

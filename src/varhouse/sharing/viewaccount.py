@@ -42,7 +42,8 @@ class Account:
     store_release, store_digest
         The release of the governed store that was shown.
     on
-        The day for which permits and embargoes were asked, ISO 8601.
+        The day for which permits and embargoes were asked, ISO 8601; empty: none were, as of
+        a release with nothing.
     cohorts
         Those that are in it: name to the release of the store whose rows of it are shown.
     out

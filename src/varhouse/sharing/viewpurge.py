@@ -106,7 +106,7 @@ def _close(store: Path, role: str, token: str) -> None:
     ingest = f"closed-{newest + 1:08d}"
     account = Account(
         role=role, ingest_id=ingest, key="", store_release=0, store_digest="",
-        on=utc_now()[:10], cohorts={}, out={}, people={}, k=0, policy="", rules="", ledger={},
+        on="", cohorts={}, out={}, people={}, k=0, policy="", rules="", ledger={},
     )  # fmt: skip
     write_account(store, account)
     write_people(people_file(store, role, ingest), pl.DataFrame(schema=PEOPLE))
