@@ -46,14 +46,20 @@ def test_an_accession_that_several_have_tells_nobody_apart(tmp_path: Path, word:
     assert decision.answer is not Answer.ALLOW
 
 
-@pytest.mark.parametrize("word", ["unknown", "HRA000001", "PRJCA000001", "missing"])
+@pytest.mark.parametrize(
+    "word",
+    ["unknown", "HRA000001", "PRJCA000001", "missing", "SRP000001", "OEP000001",
+     "phs000001.v1.p1", "CNPhis0000549", "EGAS00000000001"],
+)  # fmt: skip
 def test_a_word_or_a_study_is_nobody_in_cohorts_of_one(tmp_path: Path, word: str) -> None:
     people = {c: sample_rows(c, [f"P{c}"], accession=word) for c in ("a", "b", "c")}
     store = make_governed(tmp_path / "store", people)
     assert ask(Request(store, recipient=ABROAD)).now.total == 3
 
 
-@pytest.mark.parametrize("word", ["SAMC000001", "SAMEA1234567", "HRI000001", "P-0017"])
+@pytest.mark.parametrize(
+    "word", ["SAMC000001", "SAMEA1234567", "HRI000001", "ERS000001", "CNShis00001", "P-0017"]
+)
 def test_an_accession_of_one_sample_tells_him_in_other_cohorts(
     tmp_path: Path, word: str
 ) -> None:

@@ -255,13 +255,18 @@ def find_accession(text: str) -> dict[str, str] | None:
     return next((row for row, p in _accessions() if p.fullmatch(text)), None)
 
 
+def as_archived(text: str) -> str | None:
+    """Give an accession in the case in which its archive writes it; None: none is known."""
+    # CNSA writes `his` small (CNPhis0000549), dbGaP all of it.
+    forms = (text, text.upper(), text.lower(), text.upper().replace("HIS", "his"))
+    return next((form for form in forms if find_accession(form)), None)
+
+
 def read_accession(value: str) -> str:
     """Take an accession; case and full-width letters are set right, nothing else is."""
     text = clean(value)
-    # CNSA writes `his` small (CNPhis0000549), dbGaP all of it.
-    for form in (text, text.upper(), text.lower(), text.upper().replace("HIS", "his")):
-        if find_accession(form):
-            return form
+    if found := as_archived(text):
+        return found
     shown = [r["example"] for r, _ in _accessions()]
     start = re.match(r"[A-Za-z]{2,4}", text)
     close = [e for e in shown if start and e.upper().startswith(start[0].upper()[:3])]

@@ -26,7 +26,7 @@ import numpy as np
 import polars as pl
 
 from varhouse.errors import UsageError, nearest
-from varhouse.governance.codes import find_accession
+from varhouse.governance.codes import as_archived, find_accession
 from varhouse.governance.fields import clean
 from varhouse.store.reader import Store
 from varhouse.tables.statistics import PERSON_COUNTS
@@ -158,7 +158,7 @@ def _is_of_a_sample(word: str) -> bool:
 
     It has a digit, and an archive that has words of its form calls a sample or a person so.
     """
-    known = find_accession(word)
+    known = find_accession(as_archived(word) or word)
     kinds = known["kind"].lower() if known else "sample"
     is_one = "sample" in kinds or "individual" in kinds
     return is_one and any(c.isdigit() for c in word)
