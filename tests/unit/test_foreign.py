@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from varhouse.governance.foreign import find_foreign, load_foreign
+from varhouse.governance.foreign import find_foreign, load_foreign, names_resource
 from varhouse.governance.model import PaperKind
 from varhouse.governance.rules import load_rules
 
@@ -252,3 +252,18 @@ def test_projects_of_the_gdc_and_of_all_of_us_are_found_in_paths_alone() -> None
     assert names(headers=[said]) == set()
     assert names(headers=["##source=All of Us v7"]) == {("aou", "header")}
     assert names(paths=["/panel_of_all of us.vcf", "/gtex-liver.vcf", "/brca/a.vcf"]) == set()
+
+
+@pytest.mark.parametrize(
+    ("named", "resource"),
+    [
+        ("All of Us", "aou"), ("All of Us (NIH)", "aou"), ("AoU", "aou"),
+        ("UK-Biobank", "ukb"), ("UKB", "ukb"), ("dbGaP", "dbgap"), ("TOPMed", "topmed"),
+        ("CPTAC-3", "cptac"), ("日本基因型表型档案 JGA", "jga"),
+    ],
+)  # fmt: skip
+def test_a_basis_names_a_database_as_people_write_it(named: str, resource: str) -> None:
+    assert names_resource(["other", named], resource)
+    others = {r.name for r in load_foreign()} - {resource}
+    assert not any(names_resource([named], other) for other in others)
+    assert not names_resource(["phs000178", "NIH", ""], resource)

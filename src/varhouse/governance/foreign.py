@@ -125,8 +125,11 @@ def names_resource(named: Iterable[str], resource: str) -> bool:
 
     An id of a data set is no name of its database: it stands for that data set alone.
     """
-    known = {_letters(resource)}
-    known |= {_letters(r.title.en) for r in load_foreign() if r.name == resource}
+    own = [r.title for r in load_foreign() if r.name == resource]
+    titles = [said for title in own for said in (title.en, title.zh)]
+    # Also without whose it is: `All of Us` of `All of Us (NIH)`.
+    known = {_letters(n) for t in titles for n in (t, t.partition("(")[0])}
+    known.add(_letters(resource))
     return any(_letters(n) in known for n in named)
 
 
