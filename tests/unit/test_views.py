@@ -184,6 +184,18 @@ def test_an_embargo_ends(made: Path, tmp_path: Path) -> None:
         assert ("early" in would.account.cohorts) is there
 
 
+@pytest.mark.parametrize("role", sorted(SEES))
+def test_no_other_day_opens_what_is_closed_today(
+    made: Path, tmp_path: Path, role: str
+) -> None:
+    """The gate lets a cohort under embargo go to `inside`: the view is not for that."""
+    store = Path(shutil.copytree(made, tmp_path / "store"))
+    done = release(store, role, on=date(2027, 7, 1))
+    assert not done.is_new
+    assert "early" not in done.account.cohorts
+    assert "2027-06-30" in done.reasons["early"]
+
+
 def test_the_account_tells_the_makers_and_the_release_only_sizes(made: Path) -> None:
     done = release(made, "public")
     assert done.account.out["omega"]

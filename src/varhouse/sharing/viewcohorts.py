@@ -59,6 +59,12 @@ class Choice:
         """Say why cohorts are not shown, in a language."""
         return {c: text.say(language, **values) for c, (text, values) in self.out.items()}
 
+    def and_by(self, other: "Choice") -> "Choice":
+        """Give what another choice of the same cohorts shows, too."""
+        return Choice(
+            tuple(c for c in self.shown if c in other.shown), {**other.out, **self.out}
+        )
+
 
 def choose_cohorts(
     sizes: dict[str, int],

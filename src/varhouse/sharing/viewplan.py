@@ -67,8 +67,8 @@ class Wanted:
     leave_out
         Cohorts that are not shown.
     on
-        The day for which permits and embargoes are asked; None: today. What is made has to
-        pass the gate by those of today, too.
+        The day for which permits and embargoes are asked; None: today. What is made shows
+        nothing that is closed today, and has to pass the gate by those of today, too.
     dry_run
         Only say what would be done.
     wait
@@ -120,10 +120,14 @@ class Plan:
 
     def _choose(self) -> tuple[Choice, Decision | None]:
         rows = self.store.scan("cohorts").select("cohort", "n_samples").collect().rows()
-        choice = choose_cohorts(
-            dict(rows), self.role, self.ledger, self.on, self.protection.policy.fewest,
-            self.wanted.leave_out,
-        )  # fmt: skip
+        more = self.protection.policy.fewest, self.wanted.leave_out
+        choice = choose_cohorts(dict(rows), self.role, self.ledger, self.on, *more)
+        if not self.wanted.dry_run:
+            # The gate asks for today, but lets `inside` have what is under embargo.
+            today = self.ledger.today()
+            choice = choice.and_by(
+                choose_cohorts(dict(rows), self.role, self.ledger, today, *more)
+            )
         recipient = RECIPIENTS[self.role]
         return without_denied(
             choice, self.path, self.store.release, self.role, recipient, self.on
