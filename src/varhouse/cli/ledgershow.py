@@ -88,6 +88,10 @@ def add_parsers(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     log.add_argument("--subject", metavar="NAME", help="of this cohort, paper, ... alone")
     log.add_argument("--json", action="store_true", help="a line of JSON each, as stored")
+    _add_checks(steps)
+
+
+def _add_checks(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     verify = add_command(
         steps,
         "verify",
