@@ -7,9 +7,8 @@ from varhouse.governed import PUBLIC
 from varhouse.language import Text
 from varhouse.store.commit import utc_now
 from varhouse.store.layout import (
-    RAW,
     ROOTS,
-    close_folders,
+    close_governed,
     describe_new_store,
     make_folder,
     read_store_file,
@@ -37,7 +36,7 @@ def prepare(view_path: Path, store: Store, role: str) -> Iterator[str]:
     str
         What was closed, a line each.
     """
-    yield from close_folders(store.path, RAW)
+    yield from close_governed(store.path)
     if (view_path / "_store" / "store.json").exists():
         return
     view_path.parent.mkdir(exist_ok=True)
