@@ -1,6 +1,7 @@
 """Answers of a role with a budget: what is paid for, what is left out, what is refused."""
 
 import math
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -8,11 +9,15 @@ import pytest
 from redteam import OWN, TIERS, Attacker, make_cohort
 from view_builders import govern, put_cohorts
 
+import varhouse
+from varhouse.cli.budgeted import budget_of
 from varhouse.governance.audit import Audit
 from varhouse.governance.budget import EVENT
-from varhouse.governed import private_folder
-from varhouse.sharing import viewprotect
+from varhouse.governed import private_folder, view_folder
+from varhouse.sharing import viewprotect, viewpurge
 from varhouse.sharing.views import Wanted, release_view
+from varhouse.store.lock import store_lock
+from varhouse.store.releases import list_releases
 
 COST = -math.log(1 - (1 - 14 / 60) ** 60)
 """Of an allele that 14 of 30 people have: 1.2e-7."""
@@ -93,3 +98,17 @@ def test_all_at_once_is_refused_and_other_roles_are_not_concerned(attacker: Atta
     other = Attacker(attacker.store, "public", attacker.folder, attacker.capfd)
     assert own(other, "alphaq")
     assert other.ask("sql", "SELECT count(*) FROM totals").endswith("exit 0")
+
+
+def test_a_view_that_a_purge_closed_keeps_its_budget(store: Path, tmp_path: Path) -> None:
+    """Older releases, of before somebody came who went again, are read still."""
+    copy = Path(shutil.copytree(store, tmp_path / "store"))
+    view = view_folder(copy, "inside")
+    with store_lock(view) as holder:
+        viewpurge._close(copy, "inside", holder.token)
+    assert list_releases(view) == [1, 2]
+    assert varhouse.open(copy, audience="inside").cohort_names() == set()
+    before, after = (budget_of(varhouse.open(s, 1, audience="inside")) for s in (store, copy))
+    assert before is not None
+    assert after is not None
+    assert after.allowance == before.allowance

@@ -18,6 +18,7 @@ from varhouse.sharing.viewaccount import (
     CLOSED,
     Account,
     Earlier,
+    account_of,
     earlier_releases,
     people_file,
     people_of_release,
@@ -104,16 +105,20 @@ def _close(store: Path, role: str, token: str) -> None:
     newest = list_releases(path)[-1]
     record = read_release(path, newest)
     ingest = f"closed-{newest + 1:08d}"
+    # Older releases that nobody was in who went are read still, and paid for.
+    budget = account_of(store, role, record).budget
     account = Account(
         role=role, ingest_id=ingest, key="", store_release=0, store_digest="",
         on="", cohorts={}, out={}, people={}, k=0, policy="", rules="", ledger={},
+        budget=budget,
     )  # fmt: skip
     write_account(store, account)
     write_people(people_file(store, role, ingest), pl.DataFrame(schema=PEOPLE))
     gone: list[tuple[str, dict[str, str]]] = [
         (t, {}) for t in record.tables if t != CONTIGS.name
     ]
-    meta = {ROLE: role, SHOWS: {"n_cohorts": 0}}
+    shows = {n: v for n, v in account.public().items() if n in ("n_cohorts", "budget")}
+    meta = {ROLE: role, SHOWS: shows}
     number = commit(
         path,
         [Manifest([], gone)],
