@@ -26,6 +26,7 @@ from varhouse.sharing.viewpeople import PEOPLE, too_few
 from varhouse.sharing.views import Released, Wanted, release_view
 from varhouse.sharing.viewstore import open_view
 from varhouse.store.commit import commit
+from varhouse.store.drop import drop_cohort
 from varhouse.store.releases import list_releases
 from varhouse.tables.schema import KEY
 from varhouse.verify.whole import verify
@@ -329,6 +330,14 @@ def test_who_left_does_not_stay(small: Path) -> None:
     with pytest.raises(UsageError, match="1 of its people have left"):
         release(small, "public", hold=("alpha",))
     assert release(small, "public", leave_out=("alpha",)).account.cohorts.keys() == {"beta"}
+    # Nor by a release of the store in which he was.
+    older = open_view(view_folder(small, "public"), 1).meta["shows"]["release"]
+    with pytest.raises(UsageError, match=f"--release {older}: cohort alpha: 1 of its people"):
+        release(small, "public", release=older)
+    drop_cohort(small, "alpha")
+    with pytest.raises(UsageError, match="cohort alpha: 30 of its people have left"):
+        release(small, "public", release=older)
+    assert release(small, "public", release=older, leave_out=("alpha",)).account.cohorts
 
 
 def test_a_purge_reaches_the_releases_of_views(

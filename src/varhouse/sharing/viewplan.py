@@ -35,6 +35,7 @@ from varhouse.sharing.viewtexts import (
     HOLD_LEFT,
     HOLD_LEFT_FIX,
     HOLD_NEVER,
+    LEFT_SINCE,
     NO_RECIPIENT_FIX,
     NOBODY,
     NOBODY_FIX,
@@ -164,17 +165,32 @@ class Plan:
         return with_level(people, levels.column, levels.level, levels.above)
 
     def _people_of_cohorts(self) -> pl.DataFrame:
-        plain = [c for c in self.choice.shown if c not in self.held]
-        frames = [people_of(self.store, plain, self.key)]
-        for cohort, store in self.held.items():
-            then = people_of(store, [cohort], self.key)
-            now = people_of(self.store, [cohort], self.key)
-            if left := gone_from(now, then, [cohort]).get(cohort):
-                raise UsageError(
-                    HOLD_LEFT.say(cohort=cohort, n=left), HOLD_LEFT_FIX.say(cohort=cohort)
-                )
-            frames.append(then)
+        frames = [people_of(self.store, [], self.key)]
+        for store in {s.release: s for s in self.cohorts.values()}.values():
+            cohorts = [c for c, s in self.cohorts.items() if s.release == store.release]
+            frames.append(people_of(store, cohorts, self.key))
+            self._check_left(store.release, frames[-1], cohorts)
         return pl.concat(frames)
+
+    def _check_left(self, release: int, people: pl.DataFrame, cohorts: Sequence[str]) -> None:
+        """Check that nobody has left since a release of the store that is shown.
+
+        Raises
+        ------
+        UsageError
+            If somebody has: he was withdrawn, or his cohort was dropped.
+        """
+        number = list_releases(self.path)[-1]
+        if release == number:
+            return
+        newest = open_store(self.path, number)
+        there = newest.cohort_names()
+        now = people_of(newest, [c for c in cohorts if c in there], self.key)
+        for cohort, n in gone_from(now, people, cohorts).items():
+            text = HOLD_LEFT if cohort in self.held else LEFT_SINCE
+            raise UsageError(
+                text.say(cohort=cohort, n=n, release=release), HOLD_LEFT_FIX.say(cohort=cohort)
+            )
 
     def _account(self) -> Account:
         cohorts = {c: s.release for c, s in self.cohorts.items()}

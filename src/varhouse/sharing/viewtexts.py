@@ -44,6 +44,11 @@ HOLD_LEFT = Text(
     "--hold {cohort}: {n} of its people have left since, and must not stay in a new release",
     "--hold {cohort}:其中 {n} 人已退出,不得保留在新发布中",
 )
+LEFT_SINCE = Text(
+    "--release {release}: cohort {cohort}: {n} of its people have left since, and must not"
+    " stay in a new release",
+    "--release {release}:队列 {cohort} 其后有 {n} 人退出,不得保留在新发布中",
+)
 HOLD_LEFT_FIX = Text(
     "do without it: --leave-out {cohort}", "请不纳入该队列: --leave-out {cohort}"
 )
