@@ -114,14 +114,13 @@ def find_person(store: Path, sample: str, cohort: str | None = None) -> Person:
             releases[number] = tuple(sorted({c for _, c in own if c}))
         names |= own
         persons |= found
-    meter = Meter(store)
+    meter, zone = Meter(store), Ledger.open(store).zone
+    passed = read_passed(audit.events(), zone)
     files = {
         name
-        for name in {p.persons for p in read_passed(audit.events()) if p.persons}
+        for name in {p.persons for p in passed if p.persons}
         if persons & set(meter.persons(name)["person"].to_list())
     }
-    zone = Ledger.open(store).zone
-    passed = read_passed(audit.events(), zone)
     given = [p for p in passed if p.counts and p.persons in files]
     person = audit.hash_person(sample)
     audit.note(ASKED, person=person, cohort=cohort)
