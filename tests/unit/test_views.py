@@ -2,7 +2,7 @@
 
 import shutil
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +16,7 @@ import varhouse
 from varhouse.cli import main
 from varhouse.disclosure.policy import SmallCounts
 from varhouse.errors import AccessError, UsageError
+from varhouse.governance import days
 from varhouse.governance.audit import Audit
 from varhouse.governance.ledger import Ledger
 from varhouse.governed import private_folder, view_folder
@@ -187,9 +188,10 @@ def test_an_embargo_ends(made: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("role", sorted(SEES))
 def test_no_other_day_opens_what_is_closed_today(
-    made: Path, tmp_path: Path, role: str
+    made: Path, tmp_path: Path, role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The gate lets a cohort under embargo go to `inside`: the view is not for that."""
+    monkeypatch.setattr(days, "now", lambda: datetime(2026, 12, 1, tzinfo=UTC))
     store = Path(shutil.copytree(made, tmp_path / "store"))
     done = release(store, role, on=date(2027, 7, 1))
     assert not done.is_new
