@@ -188,6 +188,14 @@ def test_hiding_rare_alleles_takes_many_more_questions() -> None:
     assert drawn[0] > 0.85 > 0.6 > drawn[1]
 
 
+@pytest.mark.parametrize(("people", "least"), [(2, 5), (3, 5), (10, 21)])
+def test_few_people_who_cannot_bear_so_many_copies_are_found_by_no_questions(
+    people: int, least: int
+) -> None:
+    """Two people have 4 copies at most; that three have 5 of 6 is hardly ever so."""
+    assert questions_needed(people, least=least) is None
+
+
 def test_a_simulated_beacon_falls_and_to_rare_alleles_sooner() -> None:
     rng = np.random.default_rng(2)
     law = np.exp(np.log(1e-5) * rng.random(40_000))

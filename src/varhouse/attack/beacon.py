@@ -16,6 +16,9 @@ from varhouse.attack.chances import Floats, LogFactorials, fewer_than
 DELTA = 1e-6
 """Rate of wrong genotypes, as S&B take it."""
 
+MOST_NOS = 1_000_000
+"""Answers no that are reckoned with, at most."""
+
 NEUTRAL = (1.0, 2.0)
 """Beta law of frequencies at which a person is heterozygous, of a population of constant
 size: f^-1 of all sites times 2 f (1 - f). Then D_N = 1 / (N + 1)."""
@@ -79,11 +82,21 @@ def questions_needed(
     delta: float = DELTA,
     law: tuple[float, float] = NEUTRAL,
     least: int = 1,
-) -> int:
-    """Give the least number of questions for any of a target's alleles that has a power."""
+) -> int | None:
+    """Give the least number of questions for any of a target's alleles that has a power.
+
+    Returns
+    -------
+    int | None
+        None: so many that more than MOST_NOS are answered no, or no number does, as so few
+        people cannot bear the copies that a yes takes.
+    """
+    most = MOST_NOS / _says_no(people, least, delta, law)[0]
     high = 1
     while power_of_questions(high, people, rate, delta, law, least) < power:
         high *= 2
+        if high > most:
+            return None
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2

@@ -54,8 +54,9 @@ def measure(
         `power` by rate of false positives, and `relatives`, that of finding who is no member
         and has a parent or a child who is; `power`, `relatives`: the greatest; `questions`:
         the power of yes/no questions by number; `questions_needed`: how many for any of a
-        target's alleles have power 0.95 at 0.05 (None: nobody is there); `small_cells`,
-        `differences`, `genotypes`, and `examples` of cells (at most 20).
+        target's alleles have power 0.95 at 0.05 (None: nobody is there, or no number that
+        could be asked has it); `small_cells`, `differences`, `genotypes`, and `examples` of
+        cells (at most 20).
     """
     store = open_store(view, release)
     others = [
