@@ -350,6 +350,34 @@ def test_rounding_is_no_difference_between_releases() -> None:
     assert first.totals["ac"].null_count() == 0
 
 
+@pytest.mark.parametrize("same_role", [True, False])
+@pytest.mark.parametrize("bases", [(1, 100), (100, 1), (100, 50)])
+def test_what_is_rounded_otherwise_has_no_difference(
+    bases: tuple[int, int], same_role: bool
+) -> None:
+    """Of 103 copies and 100, rounded to hundreds, nobody knows that three were added.
+
+    So `public` may be coarse and `registered` fine; and a view that was exact may be rounded.
+    """
+    then, now = (SmallCounts(k=5, masking="round", base=b) for b in bases)
+    same = rows({"A": {"f": (301, 83, 10), "m": (294, 21, 13)}})
+    first = protect_tables(*same, then)
+    nobody = pl.DataFrame(
+        {"cohort": ["A", None], "stratum_by": "all", "stratum": "all", "people": 0}
+    )
+    before = Earlier(first.frequencies, first.totals, nobody, same_role, bases[0])
+    second, alone = protect_tables(*same, now, earlier=[before]), protect_tables(*same, now)
+    assert second.totals.equals(alone.totals)
+    assert second.frequencies.equals(alone.frequencies)
+    assert alone.totals["ac"].null_count() == 0
+
+
+def test_what_is_not_protected_may_be_rounded() -> None:
+    """An attack reckons with what is set, so it has to be done with a k of 1, too."""
+    found = protect_tables(*rows(PROVINCES), SmallCounts(k=1, masking="round", base=50))
+    assert shown(found.totals) == {"all": 100, "gd": 50, "bj": 50, "gx": 50, "tj": 50}
+
+
 def many(n: int, seed: int) -> Rows:
     """Make rows of random alleles of three cohorts by province."""
     random = np.random.default_rng(seed)

@@ -17,8 +17,9 @@ from varhouse.attack.beacon import questions_needed, simulate_questions
 from varhouse.attack.counts import changed_counts, small_counts
 from varhouse.attack.planned import Readable
 from varhouse.attack.scopes import membership_by_scope
-from varhouse.store.reader import open_store
+from varhouse.store.reader import Store, open_store
 from varhouse.store.releases import read_open_releases
+from varhouse.store.viewstores import shown_rounding
 
 QUESTIONS = (10, 100, 1000)
 _PLAIN = Assumed()
@@ -42,7 +43,8 @@ def measure(
         Which release of it; None: the newest.
     earlier
         View stores of more open roles, whose newest releases are compared, too. All earlier
-        releases of `view` itself are.
+        releases of `view` itself are. Of counts that are rounded otherwise there is no
+        difference to be known.
     reference
         Frequencies that the attacker knows: columns of the key and `p`. Without it he is
         taken to know that of each allele up to chance: drawn from what is shown, by Bayes.
@@ -65,7 +67,14 @@ def measure(
         if r.number < store.release and "totals" in r.tables
     ]
     more_open = [open_store(v) for v in earlier]
-    return measure_tables(store, assumed, others, more_open, reference)
+    base = shown_rounding(store.meta)
+    before, wider = (rounded_alike(stores, base) for stores in (others, more_open))
+    return measure_tables(store, assumed, before, wider, reference)
+
+
+def rounded_alike(views: Sequence[Store], base: int) -> list[Store]:
+    """Keep releases of which counts are rounded to the same base: others have no difference."""
+    return [v for v in views if shown_rounding(v.meta) == base]
 
 
 def measure_tables(

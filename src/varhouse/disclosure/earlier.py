@@ -47,12 +47,16 @@ class Earlier:
     same_role
         The role is the same: what was masked stays so. A more open role may have a greater k,
         and more is masked there.
+    base
+        To multiples of this its counts are rounded. Of counts that are rounded otherwise than
+        those of now nobody knows a difference.
     """
 
     frequencies: pl.DataFrame
     totals: pl.DataFrame
     changed: pl.DataFrame | None = None
     same_role: bool = True
+    base: int = 1
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,7 @@ class _Then:
         )  # fmt: skip
         self.is_there = self.rows["is_there"].fill_null(value=False).to_numpy()
         self.shown = self.rows["ac"].is_not_null().to_numpy()
+        self.had_genotypes = self.rows["n_het"].is_not_null().to_numpy()
         self.allele_shown = self._of_allele((cells.kind == ROOT) & self.shown)
         of_cohort = (cells.kind == COHORT) | (cells.kind == COHORT_STRATUM)
         # The allele was there, be it with masked numbers.
@@ -150,6 +155,11 @@ class _Then:
         called = carriers_and_others(cells.rows).sum(axis=1)
         # Where some have one copy, who joined may be of these.
         self.copies_each = np.where(cells.an < 2 * called, 1, 2)
+        if release.base != base:
+            # That nobody carried it is exact all the same (`is_none`).
+            self.rows = self.rows.with_columns(
+                pl.lit(None, pl.Int64).alias(n) for n in _COUNTS if n in self.rows.columns
+            )
 
     def _of_allele(self, flags: Bools) -> Bools:
         """Tell of cells whether a cell of their allele has the flag."""
@@ -262,8 +272,7 @@ class _Then:
 
     def had_copies_alone(self) -> Bools:
         """Tell which cells are the total of an allele that was shown without genotypes."""
-        het = self.rows["n_het"].is_null().to_numpy()
-        out: Bools = (self.cells.kind == ROOT) & self.shown & het
+        out: Bools = (self.cells.kind == ROOT) & self.shown & ~self.had_genotypes
         return out
 
     def comes_too_early(self, have: Ints, each: Ints) -> Bools:

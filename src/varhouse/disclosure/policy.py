@@ -83,6 +83,11 @@ class SmallCounts:
         return self.k > 1
 
     @property
+    def rounding(self) -> int:
+        """Say to multiples of what counts are rounded; 1: they are not."""
+        return self.base if self.masking == ROUND else 1
+
+    @property
     def fewest(self) -> int:
         """Give the least people of a cohort that is in a view.
 

@@ -27,7 +27,7 @@ from varhouse.disclosure.cells import (
 from varhouse.disclosure.coarsen import Hierarchy, add_levels
 from varhouse.disclosure.earlier import Earlier, changes
 from varhouse.disclosure.groups import among, sizes_of, small_groups
-from varhouse.disclosure.policy import COHORTS, HIDE, ROUND, SmallCounts
+from varhouse.disclosure.policy import COHORTS, HIDE, SmallCounts
 from varhouse.disclosure.policy import GENOTYPES as DETAILED
 from varhouse.disclosure.rounding import round_counts
 from varhouse.disclosure.tree import all_of, shown_cells
@@ -149,7 +149,8 @@ def protect(
     """
     columns = rows.columns
     if not policy.protects or rows.is_empty():
-        return rows.with_columns(level=pl.lit(GENOTYPES, pl.Int8))
+        shown = round_counts(rows, policy.rounding, policy.k)
+        return shown.with_columns(level=pl.lit(GENOTYPES, pl.Int8))
     rows, hierarchy = add_levels(rows, hierarchy or Hierarchy())
     changed = [e.changed for e in earlier if e.changed is not None]
     small = small_groups(sizes_of(rows, sizes), hierarchy, policy.k, policy.first, changed)
@@ -163,9 +164,7 @@ def protect(
         quality=pl.Series(shown.quality),
         people=pl.Series(shown.people),
     )
-    out = _mask(out)
-    if policy.masking == ROUND and policy.base > 1:
-        out = round_counts(out, policy.base, policy.k)
+    out = round_counts(_mask(out), policy.rounding, policy.k)
     if policy.rare_alleles == HIDE:
         out = _without_masked_alleles(out)
     says_nothing = (pl.col("kind") == COHORT_STRATUM) & ~pl.col("people")
@@ -193,8 +192,7 @@ def _decide(
 ) -> _Shown:
     """Choose what is shown of each cell; `is_small`: of groups that do not say their size."""
     rows, k, first = cells.rows, policy.k, policy.first
-    base = policy.base if policy.masking == ROUND else 1
-    before = changes(cells, earlier, k, base)
+    before = changes(cells, earlier, k, policy.rounding)
 
     def shown(*parts: Counts, masked: Bools) -> Bools:
         whole = parts[0]

@@ -27,8 +27,11 @@ def rounded(count: str, base: int, k: int) -> pl.Expr:
 def round_counts(rows: pl.DataFrame, base: int, k: int) -> pl.DataFrame:
     """Round counts to multiples of `base` (`rounded`); shares are made of these.
 
-    What is null stays null. A 0 of what is protected is true: nobody is there.
+    What is null stays null. A 0 of what is protected is true: nobody is there. To multiples
+    of 1: rows as they are.
     """
+    if base == 1:
+        return rows
     counts = [n for n in counts_of("totals") if n in rows.columns and n != "n_cohorts"]
     rounded_rows = rows.with_columns(rounded(n, base, k).cast(rows.schema[n]) for n in counts)
     made = {**made_of("totals"), **made_of("frequencies")}

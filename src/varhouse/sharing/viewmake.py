@@ -14,10 +14,9 @@ import polars as pl
 from varhouse import __version__
 from varhouse.attack.assumed import Assumed
 from varhouse.attack.bounds import beyond, bounds_of
-from varhouse.attack.measure import measure_tables
+from varhouse.attack.measure import measure_tables, rounded_alike
 from varhouse.attack.planned import Planned
 from varhouse.attack.texts import ATTACKED, ATTACKED_FIX, name_of
-from varhouse.disclosure.policy import ROUND
 from varhouse.errors import AccessError
 from varhouse.governed import ROLES, view_folder
 from varhouse.sharing.gate import Passage, way_out
@@ -147,17 +146,17 @@ class Making:
         bound = bounds_of(policy.attack)
         assumed = Assumed(
             k=policy.k if policy.protects else 0,
-            rounding=policy.base if policy.masking == ROUND else 0,
+            rounding=policy.rounding,
             apart=int(bound.pop("apart", 0)),
         )
         before: list[Store] = []
         more_open: list[Store] = []
-        for shown in earlier:
-            of = str(shown.store.meta.get(ROLE))
+        for store in rounded_alike([e.store for e in earlier], policy.rounding):
+            of = str(store.meta.get(ROLE))
             if of == self._plan.role:
-                before.append(shown.store)
+                before.append(store)
             elif ROLES.index(of) < role:
-                more_open.append(shown.store)
+                more_open.append(store)
         measured = measure_tables(planned, assumed, before, more_open)
         self._plan.account.attack = measured
         if above := beyond(measured, bound):

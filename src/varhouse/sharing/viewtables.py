@@ -18,6 +18,7 @@ from varhouse.disclosure.protect import Protected
 from varhouse.sharing.viewaccount import add_rows
 from varhouse.sharing.vieworigin import Origin, Shown
 from varhouse.store.reader import Store
+from varhouse.store.viewstores import shown_rounding
 from varhouse.tables.schema import (
     COHORTS,
     CONSEQUENCES,
@@ -140,6 +141,7 @@ class PartTables:
                 _window_of(e.store, TOTALS.name, self._part, window),
                 e.changed,
                 e.same_role,
+                shown_rounding(e.store.meta),
             )
             for e in self._earlier
         ]

@@ -107,6 +107,14 @@ def shown_release(meta: Mapping[str, Any]) -> int | None:
     return number if isinstance(number, int) else None
 
 
+def shown_rounding(meta: Mapping[str, Any]) -> int:
+    """Say to multiples of what the counts of a release of a view store are rounded; 1: not."""
+    said = meta.get(SHOWS)
+    measured = said.get("attack") if isinstance(said, Mapping) else None
+    base = measured.get("rounding") if isinstance(measured, Mapping) else None
+    return base if isinstance(base, int) and base > 1 else 1
+
+
 def shows_sealed(governed: Path, meta: Mapping[str, Any]) -> bool:
     """Tell whether a release of a view store shows one that was sealed as people were purged.
 
