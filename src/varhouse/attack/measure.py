@@ -73,7 +73,7 @@ def measure(
 
 
 def rounded_alike(views: Sequence[Store], base: int) -> list[Store]:
-    """Keep releases of which counts are rounded to the same base: others have no difference."""
+    """Keep releases of which counts are rounded to this base: others have no difference."""
     return [v for v in views if shown_rounding(v.meta) == base]
 
 

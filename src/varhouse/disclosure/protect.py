@@ -82,6 +82,7 @@ def protect_tables(
     hierarchy: Hierarchy | None = None,
     earlier: Sequence[Earlier] = (),
     sizes: pl.DataFrame | None = None,
+    changed: Sequence[pl.DataFrame] | None = None,
 ) -> Protected:
     """Keep small counts out of rows of frequencies and totals.
 
@@ -97,6 +98,9 @@ def protect_tables(
         cohort, stratum_by, stratum, `people`: of all groups of the cohorts, whether they have
         rows or not, and of the coarser levels. None: as the rows say, which tell nothing of
         cohorts that have no row among them.
+    changed
+        As of `Earlier`, of all earlier releases, whether they had rows here or not. None:
+        those of `earlier`.
 
     Returns
     -------
@@ -104,7 +108,7 @@ def protect_tables(
         The rows in an order of their own, with the columns that they came with.
     """
     rows = lay(frequencies, totals)
-    out = protect(rows, hierarchy, policy, earlier, sizes)
+    out = protect(rows, hierarchy, policy, earlier, sizes, changed)
     hidden = rows.select(KEY).unique().join(out.select(KEY).unique(), on=list(KEY), how="anti")
     level = out["level"]
     account = {
@@ -137,6 +141,7 @@ def protect(
     policy: SmallCounts,
     earlier: Sequence[Earlier] = (),
     sizes: pl.DataFrame | None = None,
+    changed: Sequence[pl.DataFrame] | None = None,
 ) -> pl.DataFrame:
     """Keep small counts out of rows as `lay` makes them.
 
@@ -152,7 +157,8 @@ def protect(
         shown = round_counts(rows, policy.rounding, policy.k)
         return shown.with_columns(level=pl.lit(GENOTYPES, pl.Int8))
     rows, hierarchy = add_levels(rows, hierarchy or Hierarchy())
-    changed = [e.changed for e in earlier if e.changed is not None]
+    if changed is None:
+        changed = [e.changed for e in earlier if e.changed is not None]
     small = small_groups(sizes_of(rows, sizes), hierarchy, policy.k, policy.first, changed)
     rows = _without_hidden(rows, policy)
     cells = of_cells.number_cells(rows, hierarchy.finer, hierarchy.region_of)

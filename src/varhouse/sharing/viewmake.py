@@ -112,7 +112,11 @@ class Making:
             partial(_shown, self._plan.role),
         )
         earlier = self._shown_before
-        protect = partial(self._plan.protection.rows, sizes=group_sizes(self._plan.people))
+        protect = partial(
+            self._plan.protection.rows,
+            sizes=group_sizes(self._plan.people),
+            changed=[e.changed for e in earlier],
+        )
         before = self._before(view)
         shards: list[Shard] = []
         untouched: list[str] = []

@@ -75,9 +75,14 @@ class Protection:
         totals: pl.DataFrame,
         earlier: Sequence[Earlier],
         sizes: pl.DataFrame,
+        changed: Sequence[pl.DataFrame],
     ) -> Protected:
-        """Give what may be shown of rows of counts; `sizes`: people of all groups."""
-        return protect_tables(own, totals, self.policy, self.levels, earlier, sizes)
+        """Give what may be shown of rows of counts.
+
+        `sizes`: people of all groups; `changed`: those who changed since each earlier release,
+        also since one that showed nothing of the place, for sizes are the same everywhere.
+        """
+        return protect_tables(own, totals, self.policy, self.levels, earlier, sizes, changed)
 
 
 def protection_of(store: Store, ledger: Ledger, role: str) -> Protection:
