@@ -37,6 +37,7 @@ from varhouse.attack.membership import (  # noqa: E402
 from varhouse.attack.scopes import membership_by_scope, told_of  # noqa: E402
 from varhouse.disclosure.policy import MASK, ROUND, SmallCounts  # noqa: E402
 from varhouse.disclosure.protect import protect_tables  # noqa: E402
+from varhouse.disclosure.rounding import rounded  # noqa: E402
 from varhouse.store.reader import open_store  # noqa: E402
 from varhouse.tables.totals import sum_cohorts  # noqa: E402
 
@@ -110,9 +111,9 @@ def bases(an: int) -> list[int]:
 
 
 def of_counts(ac: Ints, an: int, p: Floats, base: int, rng: np.random.Generator) -> Told:
-    if base:
-        ac = np.where(ac > 0, np.maximum((ac + base // 2) // base * base, base), 0)
     rows = pl.DataFrame({"ac": ac, "an": np.full(ac.size, an), "p": p})
+    if base:
+        rows = rows.with_columns(rounded("ac", base, K))
     return told_of(rows, Assumed(k=K, rounding=base), rng)
 
 

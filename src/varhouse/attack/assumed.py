@@ -15,7 +15,7 @@ class Assumed:
     k
         The least count that the release means to show; 0 or 1: all are shown.
     rounding
-        Counts are rounded to multiples of this; 0: they are not.
+        Counts are rounded to multiples of this; 0 or 1: they are not.
     apart
         Bases between alleles that are used for membership: nearer ones are inherited
         together, and count as one. 0: all are used as if each were independent, which

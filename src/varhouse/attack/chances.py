@@ -52,7 +52,7 @@ class LogFactorials:
         """Give ln P(low <= K <= high) of K ~ Bin(n, p); bounds are included.
 
         As many terms are added as the widest interval has values: intervals are those of
-        masked (1 to k - 1) or rounded counts, which are narrow.
+        masked counts (1 to 2 k - 2), or of rounded ones, as many as the base.
         """
         steps = int((high - low).max(initial=-1)) + 1
         out = np.full(n.shape, -np.inf)

@@ -2,9 +2,9 @@
 
 The attacker holds the genotypes of a target, knows how frequent alleles are in the population
 and reads a release. Of an allele it says that the copies of a cohort are at least `low` and at
-most `high` of `an`: the same number where a count is shown, 1 to k - 1 where it is masked,
-0 to k - 1 where the allele is hidden, a step where counts are rounded. With p the frequency in
-the population and x copies of the target the evidence of one allele is
+most `high` of `an`: the same number where a count is shown, 1 to 2 k - 2 where it is masked,
+all that round to it where counts are rounded; of an allele that is not there nothing is said.
+With p the frequency in the population and x copies of the target the evidence of one allele is
 
     ln P(low <= Bin(an - 2, p) + x <= high) - ln P(low <= Bin(an, p) <= high),
 
@@ -87,23 +87,22 @@ def chances_of_others(told: Told) -> Floats:
     return np.stack([(1 - p) ** 2, 2 * p * (1 - p), p**2], axis=1)
 
 
-def chances_of_members(told: Told) -> Floats:
+def chances_of_members(told: Told, found: Floats | None = None) -> Floats:
     """Give how likely 0, 1 and 2 copies are for a member: alleles x 3.
 
     Who is drawn from the cohort holds two of its `an` copies; by Bayes that is the chance of
-    who is not a member times the evidence.
+    who is not a member times the evidence (`found`, if it is known).
     """
     with np.errstate(over="ignore"):
-        weights = chances_of_others(told) * np.exp(evidence(told))
+        weights = chances_of_others(told) * np.exp(evidence(told) if found is None else found)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def chances_of_relatives(told: Told) -> Floats:
+def _of_relatives(members: Floats, p: Floats) -> Floats:
     """Give how likely 0, 1 and 2 copies are for a parent or a child of a member: alleles x 3.
 
     One of his two copies is one of the member's, the other is of the population.
     """
-    members, p = chances_of_members(told), told.p
     shared = members[:, 1] / 2 + members[:, 2]
     none, both = (1 - shared) * (1 - p), shared * p
     return np.stack([none, 1 - none - both, both], axis=1)
@@ -111,10 +110,11 @@ def chances_of_relatives(told: Told) -> Floats:
 
 def _attacked(told: Told, relatives: bool) -> tuple[Floats, Floats, Floats]:
     """Give chances of who is looked for, and of others, and the evidence that tells them."""
-    others = chances_of_others(told)
+    others, found = chances_of_others(told), evidence(told)
+    members = chances_of_members(told, found)
     if not relatives:
-        return chances_of_members(told), others, evidence(told)
-    sought = chances_of_relatives(told)
+        return members, others, found
+    sought = _of_relatives(members, told.p)
     with np.errstate(divide="ignore", invalid="ignore"):
         table = np.log(sought) - np.log(others)
     return sought, others, np.maximum(np.nan_to_num(table, neginf=LEAST), LEAST)
