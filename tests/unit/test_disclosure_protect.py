@@ -11,7 +11,8 @@ from varhouse.attack.smallcells import find_small, with_scope
 from varhouse.disclosure.coarsen import Hierarchy
 from varhouse.disclosure.earlier import Earlier
 from varhouse.disclosure.policy import SmallCounts
-from varhouse.disclosure.protect import Protected, protect_tables
+from varhouse.disclosure.protect import Protected, lay, protect_tables
+from varhouse.disclosure.rounding import unrounded
 from varhouse.tables.schema import FREQUENCIES, TOTALS
 from varhouse.tables.statistics import STATISTICS, counts_of
 from varhouse.tables.totals import sum_cohorts
@@ -336,26 +337,12 @@ def test_a_stratum_does_not_say_that_few_joined(
     assert shown(found.totals, "n_samples") == {"all": 122, **told}
 
 
-def test_rounding_is_no_difference_between_releases() -> None:
-    policy = SmallCounts(k=5, masking="round", base=5)
-    same = rows({"A": {"f": (101, 33, 7), "m": (94, 21, 13)}})
-    first = protect_tables(*same, policy)
-    nobody = pl.DataFrame(
-        {"cohort": ["A", None], "stratum_by": "all", "stratum": "all", "people": 0}
-    )
-    before = Earlier(first.frequencies, first.totals, nobody)
-    second = protect_tables(*same, policy, earlier=[before])
-    assert second.totals.equals(first.totals)
-    assert second.frequencies.equals(first.frequencies)
-    assert first.totals["ac"].null_count() == 0
-
-
 @pytest.mark.parametrize("same_role", [True, False])
-@pytest.mark.parametrize("bases", [(1, 100), (100, 1), (100, 50)])
-def test_what_is_rounded_otherwise_has_no_difference(
+@pytest.mark.parametrize("bases", [(5, 5), (1, 100), (100, 1), (100, 50)])
+def test_rounding_is_no_difference_between_releases(
     bases: tuple[int, int], same_role: bool
 ) -> None:
-    """Of 103 copies and 100, rounded to hundreds, nobody knows that three were added.
+    """Of 103 copies and 100, rounded to hundreds, nobody added three.
 
     So `public` may be coarse and `registered` fine; and a view that was exact may be rounded.
     """
@@ -365,11 +352,25 @@ def test_what_is_rounded_otherwise_has_no_difference(
     nobody = pl.DataFrame(
         {"cohort": ["A", None], "stratum_by": "all", "stratum": "all", "people": 0}
     )
-    before = Earlier(first.frequencies, first.totals, nobody, same_role, bases[0])
+    of_then = unrounded(lay(first.frequencies, first.totals), lay(*same))
+    is_total = pl.col("cohort").is_null()
+    parts = of_then.filter(~is_total), of_then.filter(is_total)
+    before = Earlier(*parts, nobody, same_role)
     second, alone = protect_tables(*same, now, earlier=[before]), protect_tables(*same, now)
     assert second.totals.equals(alone.totals)
     assert second.frequencies.equals(alone.frequencies)
     assert alone.totals["ac"].null_count() == 0
+
+
+def test_what_was_rounded_is_known_and_what_was_masked_is_not() -> None:
+    policy = SmallCounts(k=5, masking="round", base=50)
+    found, exact = protect_tables(*rows(PROVINCES), policy), rows(PROVINCES)[1]
+    back = unrounded(lay(found.frequencies, found.totals), lay(*rows(PROVINCES)))
+    totals = back.filter(pl.col("cohort").is_null())
+    masked = shown(protect_tables(*rows(PROVINCES), SmallCounts(k=5)).totals)
+    assert shown(totals.drop("cohort")) == masked
+    assert shown(found.totals) != masked
+    assert set(shown(totals.drop("cohort"), "an").values()) == set(exact["an"])
 
 
 def test_what_is_not_protected_may_be_rounded() -> None:

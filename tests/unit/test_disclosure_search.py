@@ -5,7 +5,9 @@ of which the same is published (`disclosureworlds`). In no world may a number of
 copies from 1 to k - 1 be the same in all of these. Each rule is broken once, and found.
 """
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -31,7 +33,8 @@ from varhouse.disclosure.cells import Counts
 from varhouse.disclosure.coarsen import Hierarchy
 from varhouse.disclosure.earlier import Earlier
 from varhouse.disclosure.policy import SmallCounts
-from varhouse.disclosure.protect import protect_tables
+from varhouse.disclosure.protect import lay, protect_tables
+from varhouse.disclosure.rounding import unrounded
 
 K = 3
 TWO_COHORTS: Sizes = {"A": {"all": 6}, "B": {"all": 5}}
@@ -280,8 +283,20 @@ def changed_groups(joined: Worlds) -> pl.DataFrame:
     return pl.DataFrame(rows, schema, orient="row").unique(names)
 
 
-def search_releases(joined: Joined, policy: SmallCounts, haploid: str = "") -> dict[str, int]:
-    """Try all worlds of releases; give what is learnt of each, and of those who joined."""
+def shown_as(found: Rows, raw: Rows) -> Rows:
+    """Give rows that may have been rounded as an `Earlier` has them."""
+    rows = unrounded(lay(*found), lay(*raw))
+    is_total = pl.col("cohort").is_null()
+    return rows.filter(~is_total), rows.filter(is_total)
+
+
+def search_releases(
+    joined: Joined, policy: SmallCounts, haploid: str = "", bases: Sequence[int] = ()
+) -> dict[str, int]:
+    """Try all worlds of releases; give what is learnt of each, and of those who joined.
+
+    `bases`: what counts of each release are rounded to.
+    """
     releases, new = releases_of(joined, haploid)
     published: list[Rows] = []
     seen = np.zeros(releases[0].n, np.int64)
@@ -294,9 +309,12 @@ def search_releases(joined: Joined, policy: SmallCounts, haploid: str = "") -> d
             }
             before.append(Earlier(*rows, changed_groups(Worlds(since, worlds.het, {}))))
         sizes = changed_groups(worlds).filter(pl.col("cohort").is_not_null())
-        found = protect_tables(*rows_of(worlds), policy, earlier=tuple(before), sizes=sizes)
-        published.append((found.frequencies, found.totals))
-        seen = seen * 31 + signatures(published[-1], worlds.n)
+        if bases:
+            policy = replace(policy, masking="round", base=bases[number])
+        raw = rows_of(worlds)
+        found = protect_tables(*raw, policy, earlier=tuple(before), sizes=sizes)
+        published.append(shown_as((found.frequencies, found.totals), raw))
+        seen = seen * 31 + signatures((found.frequencies, found.totals), worlds.n)
     numbers = [
         (f"{what} {i} {name}", v)
         for what, some in (("release", releases), ("joined", new))
@@ -320,6 +338,23 @@ def search_releases(joined: Joined, policy: SmallCounts, haploid: str = "") -> d
 )
 def test_releases_tell_nothing_of_who_joined(joined: Joined, haploid: str) -> None:
     assert search_releases(joined, SmallCounts(k=K), haploid) == {}
+
+
+@pytest.mark.parametrize("bases", [(3, 3), (10, 10), (1, 20), (20, 1)])
+@pytest.mark.parametrize(
+    ("joined", "haploid"),
+    [(whole(A=[20, 10], B=[12, 8]), "*"), ({"A": {"f": [4, 4], "m": [5, 5]}}, "m")],
+)
+def test_releases_that_are_rounded_tell_nothing(
+    joined: Joined, haploid: str, bases: tuple[int, int]
+) -> None:
+    assert search_releases(joined, SmallCounts(k=K), haploid, bases) == {}
+
+
+def test_that_rounded_counts_were_compared_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "shown_as", lambda found, _: found)
+    joined = whole(A=[20, 10], B=[12, 8])
+    assert search_releases(joined, SmallCounts(k=K), "*", (3, 3)) != {}
 
 
 def test_releases_tell_nothing_with_a_greater_k() -> None:
@@ -362,6 +397,7 @@ def test_releases_tell_nothing_whatever_is_set(
     assert search_releases(joined, SmallCounts(k=K, **how), haploid) == {}
 
 
+@pytest.mark.parametrize("bases", [(1, 1), (20, 1), (3, 20)])
 @pytest.mark.parametrize(
     ("sizes", "is_open", "k", "haploid"),
     [
@@ -371,9 +407,12 @@ def test_releases_tell_nothing_whatever_is_set(
     ],
 )
 def test_a_role_beside_a_more_open_one_tells_nothing(
-    sizes: Sizes, is_open: str, k: int, haploid: str
+    sizes: Sizes, is_open: str, k: int, haploid: str, bases: tuple[int, int]
 ) -> None:
-    """The more open role sees some of the cohorts, and has a greater k."""
+    """The more open role sees some of the cohorts, has a greater k, and may be rounded."""
+    wide, own_rule = (
+        SmallCounts(k=n, masking="round", base=b) for n, b in zip((k, K), bases, strict=True)
+    )
     worlds = all_worlds(sizes, haploid)
 
     def some(counts: dict[tuple[str, str], Ints]) -> dict[tuple[str, str], Ints]:
@@ -381,7 +420,7 @@ def test_a_role_beside_a_more_open_one_tells_nothing(
 
     own = {c: s for c, s in sizes.items() if c in is_open}
     wider = Worlds(own, some(worlds.het), some(worlds.hom), haploid)
-    first = protected(rows_of(wider), SmallCounts(k=k))
+    first = protected(rows_of(wider), wide)
     people = {c: 0 if c in is_open else s["all"] for c, s in sizes.items()}
     changed = pl.DataFrame(
         {
@@ -391,8 +430,8 @@ def test_a_role_beside_a_more_open_one_tells_nothing(
             "people": [*people.values(), sum(people.values())],
         }
     )
-    before = Earlier(*first, changed, same_role=False)
-    second = protected(rows_of(worlds), SmallCounts(k=K), (before,))
+    before = Earlier(*shown_as(first, rows_of(wider)), changed, same_role=False)
+    second = protected(rows_of(worlds), own_rule, (before,))
     seen = signatures(first, worlds.n) * 31 + signatures(second, worlds.n)
     assert learnt(numbers_of(worlds), seen, K) == {}
 

@@ -1,17 +1,19 @@
 """Views of rounded counts beside views of others: what one tells of the other."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from view_builders import govern, make_people, put_cohorts
+from view_builders import People, govern, make_people, put_cohorts
 
 from varhouse.attack.assumed import Assumed
 from varhouse.attack.measure import measure
+from varhouse.errors import StoreError
 from varhouse.governed import view_folder
-from varhouse.sharing import viewprotect
+from varhouse.sharing import viewmake, viewprotect
 from varhouse.sharing.views import Wanted, release_view
 from varhouse.store.reader import open_store
 
@@ -74,3 +76,45 @@ def test_what_is_rounded_without_a_least_count_is_attacked_as_such(
     shows = open_store(view_folder(store, "public")).meta["shows"]
     assert shows["attack"]["rounding"] == 40
     assert all(n % 40 == 0 for n in counts(store, "public"))
+
+
+def test_counts_that_were_rounded_are_compared_as_they_were(
+    tmp_path: Path,
+    configure: Configure,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Ten joined, with 10 copies of an allele and 3 of another: 40 and 40 do not tell.
+
+    Where the release is gone that the view was made of, its rounded counts decide.
+    """
+
+    def people(n: int) -> dict[str, People]:
+        copies = {
+            "chr1-100-A-T": [1] * 33 + [0] * 7 + [1] * 10,
+            "chr1-200-A-T": [1] * 33 + [0] * 7 + [1] * 3 + [0] * 7,
+        }
+        return {
+            "a": People([f"A-{i}" for i in range(n)], {a: c[:n] for a, c in copies.items()})
+        }
+
+    store = tmp_path / "grown"
+    configure(COARSE)
+    put_cohorts(store, people(40))
+    govern(store, {"a": "T0"}, people=100)
+    release_view(Wanted(store, "public"))
+    assert counts(store, "public") == [40, 40]
+    put_cohorts(store, people(50))
+    other = shutil.copytree(store, tmp_path / "other")
+    release_view(Wanted(store, "public"))
+    # What is masked in every row is not there.
+    assert counts(store, "public") == [40]
+    assert caplog.messages == []
+
+    def gone(*_: object) -> None:
+        raise StoreError("release 2 is gone", "")
+
+    monkeypatch.setattr(viewmake, "open_store", gone)
+    release_view(Wanted(other, "public"))
+    assert counts(other, "public") == []
+    assert "release 1 of the view public" in caplog.text

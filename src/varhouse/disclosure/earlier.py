@@ -10,6 +10,9 @@ After = before + those who joined - those who left. So of each earlier release:
 - counts that changed though too few people did are masked.
 
 A cohort without a row of an allele that was shown had nobody who carries it.
+
+Numbers are compared as they are, also where they are rounded when they are shown: what is
+masked is then what would be masked without rounding, and rounding tells less than that.
 """
 
 from collections.abc import Sequence
@@ -29,7 +32,6 @@ from varhouse.disclosure.cells import (
     Ints,
     carriers_and_others,
 )
-from varhouse.disclosure.rounding import rounded
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class Earlier:
     Attributes
     ----------
     frequencies, totals
-        Its rows: of all positions at least that rows are now protected of.
+        Its rows: of all positions at least that rows are now protected of. Of counts that were
+        shown rounded those before (`rounding.unrounded`).
     changed
         cohort (null: all cohorts), stratum_by, stratum, people: how many people are in one of
         the two releases and not in the other. None: not known; changes of counts are judged
@@ -47,16 +50,12 @@ class Earlier:
     same_role
         The role is the same: what was masked stays so. A more open role may have a greater k,
         and more is masked there.
-    base
-        To multiples of this its counts are rounded. Of counts that are rounded otherwise than
-        those of now nobody knows a difference.
     """
 
     frequencies: pl.DataFrame
     totals: pl.DataFrame
     changed: pl.DataFrame | None = None
     same_role: bool = True
-    base: int = 1
 
 
 @dataclass(frozen=True)
@@ -88,15 +87,12 @@ _NOT_KNOWN = 1 << 40
 """Stands for a difference that nobody knows: so large that it, and sums with it, are safe."""
 
 
-def changes(cells: Cells, earlier: Sequence[Earlier], k: int, base: int = 1) -> Changes:
-    """Give what earlier releases ask of cells.
-
-    `base`: numbers are shown as multiples of it, so the differences are of these.
-    """
+def changes(cells: Cells, earlier: Sequence[Earlier], k: int) -> Changes:
+    """Give what earlier releases ask of cells."""
     none = np.zeros(cells.size, np.bool_)
     out = Changes([], [], [], none.copy(), none.copy())
     for release in earlier:
-        then = _Then(cells, release, base, k)
+        then = _Then(cells, release)
         least = 2 * k - 1
         copies = np.column_stack([then.by("ac"), *then.by_others()])
         genotypes = np.column_stack([*(then.by(n) for n in _GENOTYPES), *then.by_without()])
@@ -133,10 +129,10 @@ def _without(rows: pl.DataFrame) -> pl.DataFrame:
 class _Then:
     """Cells beside their rows of an earlier release."""
 
-    def __init__(self, cells: Cells, release: Earlier, base: int, k: int) -> None:
+    def __init__(self, cells: Cells, release: Earlier) -> None:
         self.cells = cells
         self.same_role = release.same_role
-        self.now = cells.rows.select(rounded(n, base, k).cast(pl.Int64) for n in _COUNTS)
+        self.now = cells.rows.select(pl.col(n).cast(pl.Int64) for n in _COUNTS)
         rows = pl.concat([release.frequencies, release.totals], how="diagonal_relaxed")
         known = [pl.col(n) for n in _COUNTS if n in rows.columns]
         self.rows = cells.rows.select(CELL).join(
@@ -145,7 +141,6 @@ class _Then:
         )  # fmt: skip
         self.is_there = self.rows["is_there"].fill_null(value=False).to_numpy()
         self.shown = self.rows["ac"].is_not_null().to_numpy()
-        self.had_genotypes = self.rows["n_het"].is_not_null().to_numpy()
         self.allele_shown = self._of_allele((cells.kind == ROOT) & self.shown)
         of_cohort = (cells.kind == COHORT) | (cells.kind == COHORT_STRATUM)
         # The allele was there, be it with masked numbers.
@@ -155,11 +150,6 @@ class _Then:
         called = carriers_and_others(cells.rows).sum(axis=1)
         # Where some have one copy, who joined may be of these.
         self.copies_each = np.where(cells.an < 2 * called, 1, 2)
-        if release.base != base:
-            # That nobody carried it is exact all the same (`is_none`).
-            self.rows = self.rows.with_columns(
-                pl.lit(None, pl.Int64).alias(n) for n in _COUNTS if n in self.rows.columns
-            )
 
     def _of_allele(self, flags: Bools) -> Bools:
         """Tell of cells whether a cell of their allele has the flag."""
@@ -272,7 +262,8 @@ class _Then:
 
     def had_copies_alone(self) -> Bools:
         """Tell which cells are the total of an allele that was shown without genotypes."""
-        out: Bools = (self.cells.kind == ROOT) & self.shown & ~self.had_genotypes
+        het = self.rows["n_het"].is_null().to_numpy()
+        out: Bools = (self.cells.kind == ROOT) & self.shown & het
         return out
 
     def comes_too_early(self, have: Ints, each: Ints) -> Bools:

@@ -198,7 +198,7 @@ def _decide(
 ) -> _Shown:
     """Choose what is shown of each cell; `is_small`: of groups that do not say their size."""
     rows, k, first = cells.rows, policy.k, policy.first
-    before = changes(cells, earlier, k, policy.rounding)
+    before = changes(cells, earlier, k)
 
     def shown(*parts: Counts, masked: Bools) -> Bools:
         whole = parts[0]

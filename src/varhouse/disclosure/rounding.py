@@ -2,10 +2,14 @@
 
 import polars as pl
 
+from varhouse.disclosure.cells import CELL
 from varhouse.tables.statistics import STATISTICS, counts_of, made_of
 
 _UNPROTECTED = "n_missing"
 """Small ones are shown, so they may be rounded to none."""
+
+
+_ROUNDED = tuple(n for n in counts_of("totals") if n != "n_cohorts")
 
 
 def rounded(count: str, base: int, k: int) -> pl.Expr:
@@ -14,9 +18,6 @@ def rounded(count: str, base: int, k: int) -> pl.Expr:
     To none below k: of 21 people and a base of 5 no 20 is shown. Only what is 0 becomes 0.
     """
     n = pl.col(count)
-    if base == 1:
-        # Nothing is rounded: of masked counts the true ones are compared between releases.
-        return n
     nearest = (n + base // 2) // base * base
     if count == _UNPROTECTED:
         return nearest.alias(count)
@@ -32,7 +33,7 @@ def round_counts(rows: pl.DataFrame, base: int, k: int) -> pl.DataFrame:
     """
     if base == 1:
         return rows
-    counts = [n for n in counts_of("totals") if n in rows.columns and n != "n_cohorts"]
+    counts = [n for n in _ROUNDED if n in rows.columns]
     rounded_rows = rows.with_columns(rounded(n, base, k).cast(rows.schema[n]) for n in counts)
     made = {**made_of("totals"), **made_of("frequencies")}
     types = {s.name: s.dtype for s in STATISTICS}
@@ -41,3 +42,28 @@ def round_counts(rows: pl.DataFrame, base: int, k: int) -> pl.DataFrame:
         for n, e in made.items()
         if n in rows.columns
     )
+
+
+def unrounded(shown: pl.DataFrame, exact: pl.DataFrame) -> pl.DataFrame:
+    """Give rows as they were shown with the counts that they were rounded from.
+
+    Parameters
+    ----------
+    shown
+        Rows as `protect.lay` makes them, null where masked.
+    exact
+        All rows that they were made of, coarser levels among them.
+
+    Returns
+    -------
+    pl.DataFrame
+        The rows and columns of `shown`; shares and tests stay those of rounded counts.
+    """
+    counts = [n for n in _ROUNDED if n in shown.columns and n in exact.columns]
+    both = shown.join(
+        exact.select(*CELL, *counts), on=list(CELL), how="left", suffix="_exact",
+        nulls_equal=True, maintain_order="left",
+    )  # fmt: skip
+    return both.with_columns(
+        pl.when(pl.col(n).is_not_null()).then(pl.col(f"{n}_exact")).alias(n) for n in counts
+    ).select(shown.columns)

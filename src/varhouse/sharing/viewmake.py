@@ -17,11 +17,12 @@ from varhouse.attack.bounds import beyond, bounds_of
 from varhouse.attack.measure import measure_tables, rounded_alike
 from varhouse.attack.planned import Planned
 from varhouse.attack.texts import ATTACKED, ATTACKED_FIX, name_of
-from varhouse.errors import AccessError
+from varhouse.errors import AccessError, VarhouseError
 from varhouse.governed import ROLES, view_folder
 from varhouse.sharing.gate import Passage, way_out
 from varhouse.sharing.viewaccount import (
     MADE,
+    Earlier,
     account_of,
     add_rows,
     digest_json,
@@ -35,13 +36,14 @@ from varhouse.sharing.viewpeople import changed_people, group_sizes, write_peopl
 from varhouse.sharing.viewplan import VERSION, Plan
 from varhouse.sharing.viewstore import open_view, prepare
 from varhouse.sharing.viewtables import Made, PartTables, small_tables
+from varhouse.sharing.viewtexts import ROUNDED_ALONE
 from varhouse.store.commit import commit, utc_now
 from varhouse.store.layout import make_folder, staging_folder
 from varhouse.store.leftovers import clear
 from varhouse.store.lock import store_lock
-from varhouse.store.reader import Store
+from varhouse.store.reader import Store, open_store
 from varhouse.store.releases import list_releases
-from varhouse.store.viewstores import ROLE, SHOWS
+from varhouse.store.viewstores import ROLE, SHOWS, shown_rounding
 from varhouse.tables.schema import ACCOUNTS, Table
 from varhouse.tables.shards import Shard, write_shard
 
@@ -105,18 +107,9 @@ class Making:
 
     def _write(self, work: Path, view: Store | None) -> tuple[list[Shard], list[str]]:
         """Write all tables; give the shards, and the partitions that stay as they are."""
-        origin = Origin(
-            self._plan.store,
-            self._plan.cohorts,
-            self._plan.withheld,
-            partial(_shown, self._plan.role),
-        )
+        origin = self._origin(self._plan.store, self._plan.cohorts)
         earlier = self._shown_before
-        protect = partial(
-            self._plan.protection.rows,
-            sizes=group_sizes(self._plan.people),
-            changed=[e.changed for e in earlier],
-        )
+        protection, sizes = self._plan.protection, group_sizes(self._plan.people)
         before = self._before(view)
         shards: list[Shard] = []
         untouched: list[str] = []
@@ -129,7 +122,8 @@ class Making:
                 made = Made([], known["alleles"], known["rows"])
             else:
                 folder = work / f"{i:05d}"
-                made = PartTables(origin, part, folder, protect, earlier).make()
+                tables = PartTables(origin, part, folder, protection, sizes, earlier)
+                made = tables.make()
                 shards += made.shards
             said = {"key": key, "alleles": made.alleles, "rows": made.rows}
             self._plan.account.parts[part] = said
@@ -137,6 +131,10 @@ class Making:
             add_rows({"": alleles}, {"": made.alleles})
         shards += small_tables(origin, alleles, self._plan.account.ingest_id, work)
         return shards, untouched
+
+    def _origin(self, store: Store, cohorts: Mapping[str, Store]) -> Origin:
+        shown = partial(_shown, self._plan.role)
+        return Origin(store, cohorts, self._plan.withheld, shown)
 
     def _attack(self, planned: Planned, earlier: Sequence[Shown]) -> None:
         """Attack what would be shown, before anybody sees it.
@@ -191,15 +189,22 @@ class Making:
     @cached_property
     def _shown_before(self) -> list[Shown]:
         """Open all releases of views that are not sealed, with who changed since."""
-        return [
-            Shown(
-                open_view(view_folder(self._plan.path, e.role), e.release),
-                changed_people(self._plan.people, people_of_release(self._plan.path, e)),
-                e.role == self._plan.role,
-            )
-            for e in self._plan.earlier
-            if not e.is_sealed
-        ]
+        return [self._shown_in(e) for e in self._plan.earlier if not e.is_sealed]
+
+    def _shown_in(self, earlier: Earlier) -> Shown:
+        path = self._plan.path
+        view = open_view(view_folder(path, earlier.role), earlier.release)
+        changed = changed_people(self._plan.people, people_of_release(path, earlier))
+        origin = None
+        if shown_rounding(view.meta) > 1:
+            numbers = earlier.account.cohorts
+            try:
+                cohorts = {c: open_store(path, n) for c, n in numbers.items()}
+                origin = self._origin(open_store(path, earlier.account.store_release), cohorts)
+            except VarhouseError:
+                said = ROUNDED_ALONE.say(role=earlier.role, number=earlier.release)
+                log.warning("%s", said)
+        return Shown(view, changed, earlier.role == self._plan.role, origin)
 
     def _accounts_shard(self, view: Store | None, work: Path) -> list[Shard]:
         now = utc_now()

@@ -14,25 +14,6 @@ from varhouse.tables.totals import CohortFile
 
 
 @dataclass(frozen=True)
-class Shown:
-    """An earlier release of a view, and the people who are in it or in the new one alone.
-
-    Attributes
-    ----------
-    store
-        Its store.
-    changed
-        cohort (null: all together), stratum_by, stratum and `people`, how many they are.
-    same_role
-        It is of the same role, not of a more open one.
-    """
-
-    store: Store
-    changed: pl.DataFrame
-    same_role: bool = True
-
-
-@dataclass(frozen=True)
 class Origin:
     """What a view shows of a store.
 
@@ -98,6 +79,28 @@ class Origin:
             pl.lit(None if c.nullable else _nothing(c.dtype), c.dtype).alias(c.name)
             for c in gone
         )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An earlier release of a view, and the people who are in it or in the new one alone.
+
+    Attributes
+    ----------
+    store
+        Its store.
+    changed
+        cohort (null: all together), stratum_by, stratum and `people`, how many they are.
+    same_role
+        It is of the same role, not of a more open one.
+    origin
+        What it was made of, if it shows rounded counts; None: it does not, or that is gone.
+    """
+
+    store: Store
+    changed: pl.DataFrame
+    same_role: bool = True
+    origin: Origin | None = None
 
 
 def _nothing(dtype: object) -> object:

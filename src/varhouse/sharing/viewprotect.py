@@ -7,16 +7,20 @@ from typing import Any
 
 import polars as pl
 
-from varhouse.disclosure.coarsen import Hierarchy
+from varhouse.disclosure.coarsen import Hierarchy, add_levels
 from varhouse.disclosure.earlier import Earlier
 from varhouse.disclosure.policy import DEFAULT_PRESET, SmallCounts, parse
-from varhouse.disclosure.protect import Protected, protect_tables
+from varhouse.disclosure.protect import Protected, lay, protect_tables
+from varhouse.disclosure.rounding import unrounded
 from varhouse.errors import UsageError
 from varhouse.governance.codes import hierarchy, provinces
 from varhouse.governance.ledger import Ledger
 from varhouse.governed import ROLES
 from varhouse.sharing.viewaccount import digest_json
 from varhouse.store.reader import Store
+
+Rows = tuple[pl.DataFrame, pl.DataFrame]
+"""Rows of frequencies and of totals, of the same alleles."""
 
 _COLUMN = "province"
 """Stratum whose values are summed up to regions, unless the policy names another column."""
@@ -83,6 +87,20 @@ class Protection:
         also since one that showed nothing of the place, for sizes are the same everywhere.
         """
         return protect_tables(own, totals, self.policy, self.levels, earlier, sizes, changed)
+
+    def unrounded(self, shown: Rows, exact: Rows) -> Rows:
+        """Give rows of an earlier release with the counts that were rounded in it.
+
+        `exact`: rows that it was made of. What is not among these is taken as masked.
+        """
+        rows, _ = add_levels(lay(*exact), self.levels)
+        found = unrounded(lay(*shown), rows)
+        is_total = pl.col("cohort").is_null()
+        own, totals = shown
+        return (
+            found.filter(~is_total).select(own.columns),
+            found.filter(is_total).select(totals.columns),
+        )
 
 
 def protection_of(store: Store, ledger: Ledger, role: str) -> Protection:

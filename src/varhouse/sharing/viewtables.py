@@ -7,18 +7,17 @@ are. The tables of alleles follow from that. A partition whose rows are those of
 before keeps its files.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
 from varhouse.disclosure.earlier import Earlier
-from varhouse.disclosure.protect import Protected
 from varhouse.sharing.viewaccount import add_rows
 from varhouse.sharing.vieworigin import Origin, Shown
+from varhouse.sharing.viewprotect import Protection, Rows
 from varhouse.store.reader import Store
-from varhouse.store.viewstores import shown_rounding
 from varhouse.tables.schema import (
     COHORTS,
     CONSEQUENCES,
@@ -46,12 +45,8 @@ SLICE_ROWS = 1_000_000
 OF_ALL = (CONTIGS, GENES, TRANSCRIPTS)
 """Tables that are of the assembly and the gene model, whoever is shown."""
 
-Rows = tuple[pl.DataFrame, pl.DataFrame]
-"""Rows of frequencies and of totals, of the same alleles."""
-
-Protect = Callable[[pl.DataFrame, pl.DataFrame, Sequence[Earlier]], Protected]
-"""Gives what may be shown of rows of frequencies and totals, where earlier releases showed
-some; alleles of which nothing may be shown have no row."""
+Scans = tuple[pl.LazyFrame, pl.LazyFrame]
+"""`Rows` that are not read yet."""
 
 
 @dataclass
@@ -84,17 +79,28 @@ class PartTables:
         The partition.
     work
         Folder for its files.
-    protect
-        Says what of counts may be shown.
+    protection
+        The rule of small counts.
+    sizes
+        How many people the groups of all cohorts have, as `Protection.rows`.
     earlier
         Earlier releases of views, which whoever reads this one may know.
     """
 
     def __init__(
-        self, origin: Origin, part: str, work: Path, protect: Protect, earlier: Sequence[Shown]
+        self,
+        origin: Origin,
+        part: str,
+        work: Path,
+        protection: Protection,
+        sizes: pl.DataFrame,
+        earlier: Sequence[Shown],
     ) -> None:
         self._origin, self._part, self._work = origin, part, work
-        self._protect, self._earlier = protect, _told_apart(earlier, part)
+        self._protection, self._sizes = protection, sizes
+        self._changed = [e.changed for e in earlier]
+        self._earlier = _told_apart(earlier, part)
+        self._exact: dict[int, Scans] = {}
         self._writers: dict[tuple[str, str], ShardWriter] = {}
         self._keys: list[Path] = []
         self.made = Made()
@@ -113,39 +119,25 @@ class PartTables:
 
     def _windows(self) -> Iterator[tuple[Window, Rows]]:
         """Give the rows of the cohorts that are shown and their sums, as they are."""
-        files = self._origin.files(FREQUENCIES.name, self._part)
-        if not files:
+        scans = _scans(self._origin, self._part, self._work / "raw")
+        if scans is None:
             return
-        assessed = self._origin.files("callable", self._part)
-        raw = self._work / "raw"
-        sums = [s.path for s in write_totals(self._part, files, raw, "totals", assessed)]
-        part = pl.lit(self._part).alias("part")
-        own = pl.concat(
-            pl.scan_parquet(f.path, glob=False, hive_partitioning=False)
-            .with_columns(pl.lit(f.cohort).alias("cohort"), part)
-            .select(FREQUENCIES.names)
-            for f in files
-        )
-        totals = pl.scan_parquet(sums, glob=False, hive_partitioning=False)
-        totals = totals.with_columns(part).select(TOTALS.names)
-        places = pl.concat([own.select("contig", "pos"), totals.select("contig", "pos")])
-        for window in cut_windows(places, ROWS_AT_ONCE):
-            found = [f.filter(window.rows()).collect() for f in (own, totals)]
-            yield window, (found[0], found[1])
+        for i, shown in enumerate(self._earlier):
+            if shown.origin is not None:
+                then = _scans(shown.origin, self._part, self._work / f"raw-{i}")
+                self._exact |= {i: then} if then else {}
+        for window in cut_windows(
+            pl.concat([s.select("contig", "pos") for s in scans]), ROWS_AT_ONCE
+        ):
+            yield window, _collect(scans, window)
 
     def _add(self, number: int, window: Window, rows: Rows) -> None:
         """Add the rows of a window to all tables."""
         before = [
-            Earlier(
-                _window_of(e.store, FREQUENCIES.name, self._part, window),
-                _window_of(e.store, TOTALS.name, self._part, window),
-                e.changed,
-                e.same_role,
-                shown_rounding(e.store.meta),
-            )
-            for e in self._earlier
+            Earlier(*self._shown_then(i, e.store, window), e.changed, e.same_role)
+            for i, e in enumerate(self._earlier)
         ]
-        kept = self._protect(*rows, before)
+        kept = self._protection.rows(*rows, before, self._sizes, self._changed)
         own, totals = kept.frequencies, kept.totals
         self._count(rows, (own, totals))
         for (cohort,), mine in own.group_by("cohort"):
@@ -164,6 +156,16 @@ class PartTables:
         for name in self._origin.sources():
             self._alleles(self._origin.store.declaration(name), window, keys)
         self._held_alleles(window, keys.join(known, on=KEY, how="anti"))
+
+    def _shown_then(self, number: int, view: Store, window: Window) -> Rows:
+        """Give the rows of an earlier release; rounded counts as they were before."""
+        own, totals = (
+            view.scan(t.name, part=self._part).filter(window.rows()).collect()
+            for t in (FREQUENCIES, TOTALS)
+        )
+        if exact := self._exact.get(number):
+            return self._protection.unrounded((own, totals), _collect(exact, window))
+        return own, totals
 
     def _count(self, raw: Rows, shown: Rows) -> None:
         for table, a, b in zip((FREQUENCIES, TOTALS), raw, shown, strict=True):
@@ -297,8 +299,27 @@ def _told_apart(earlier: Sequence[Shown], part: str) -> list[Shown]:
     return out
 
 
-def _window_of(store: Store, table: str, part: str, window: Window) -> pl.DataFrame:
-    return store.scan(table, part=part).filter(window.rows()).collect()
+def _scans(origin: Origin, part: str, work: Path) -> Scans | None:
+    """Scan the rows of the cohorts of a partition, and their sums, which are written."""
+    files = origin.files(FREQUENCIES.name, part)
+    if not files:
+        return None
+    assessed = origin.files("callable", part)
+    sums = [s.path for s in write_totals(part, files, work, "totals", assessed)]
+    named = pl.lit(part).alias("part")
+    own = pl.concat(
+        pl.scan_parquet(f.path, glob=False, hive_partitioning=False)
+        .with_columns(pl.lit(f.cohort).alias("cohort"), named)
+        .select(FREQUENCIES.names)
+        for f in files
+    )
+    totals = pl.scan_parquet(sums, glob=False, hive_partitioning=False)
+    return own, totals.with_columns(named).select(TOTALS.names)
+
+
+def _collect(scans: Scans, window: Window) -> Rows:
+    own, totals = (s.filter(window.rows()).collect() for s in scans)
+    return own, totals
 
 
 def small_tables(

@@ -20,6 +20,12 @@ NO_RECIPIENT_FIX = Text(
     "请在台账中登记该接收方: varhouse ledger add STORE recipient {name}"
     " kind=domestic country=CN",
 )
+ROUNDED_ALONE = Text(
+    "release {number} of the view {role} shows rounded counts, and the release of the store"
+    " that it was made of is gone: counts are compared with rounded ones, which masks more",
+    "视图 {role} 的发布 {number} 展示取整的计数,而其所依据的库发布版本已不存在:"
+    "只能与取整后的计数比较,因此屏蔽更多",
+)
 REFUSED = Text(
     "the view {role} would differ from earlier ones by fewer than {k} people: {what}",
     "视图 {role} 与既往发布的差异少于 {k} 人:{what}",
