@@ -46,3 +46,18 @@ def test_that_few_joined_is_said_of_no_chromosome(tmp_path: Path) -> None:
     assert open_store(view_folder(store, "public")).scan("totals").filter(
         pl.col("contig") == "chr2", pl.col("stratum_by") == "all"
     ).collect()["n_samples"].to_list() == [74]
+
+
+def test_what_was_hidden_of_a_whole_chromosome_comes_in_as_elsewhere(tmp_path: Path) -> None:
+    """Eight copies were hidden, of the only allele of chr2; with ten that joined it is 18."""
+    store = tmp_path / "store"
+    shared = {"chr1-100-A-T": [1] * 30 + [0] * 30 + [2] * 5}
+    for n in (60, 65):
+        copies = shared | {"chr2-100-A-T": [2] * 4 + [0] * 56 + [2] * 5}
+        names = [f"A-{i}" for i in range(n)]
+        put_cohorts(store, {"alpha": People(names, {a: c[:n] for a, c in copies.items()})})
+        if n == 60:
+            govern(store, {"alpha": "T0"}, people=100)
+        release_view(Wanted(store, "public"))
+    totals = open_store(view_folder(store, "public")).scan("totals").collect()
+    assert set(totals["contig"]) == {"chr1"}

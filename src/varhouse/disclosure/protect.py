@@ -154,8 +154,8 @@ def protect(
     """
     columns = rows.columns
     if not policy.protects or rows.is_empty():
-        shown = round_counts(rows, policy.rounding, policy.k)
-        return shown.with_columns(level=pl.lit(GENOTYPES, pl.Int8))
+        plain = round_counts(rows, policy.rounding, policy.k)
+        return plain.with_columns(level=pl.lit(GENOTYPES, pl.Int8))
     rows, hierarchy = add_levels(rows, hierarchy or Hierarchy())
     if changed is None:
         changed = [e.changed for e in earlier if e.changed is not None]

@@ -44,7 +44,7 @@ from varhouse.store.lock import store_lock
 from varhouse.store.reader import Store, open_store
 from varhouse.store.releases import list_releases
 from varhouse.store.viewstores import ROLE, SHOWS, shown_rounding
-from varhouse.tables.schema import ACCOUNTS, Table
+from varhouse.tables.schema import ACCOUNTS, TOTALS, Table
 from varhouse.tables.shards import Shard, write_shard
 
 log = logging.getLogger("varhouse.sharing")
@@ -204,7 +204,10 @@ class Making:
             except VarhouseError:
                 said = ROUNDED_ALONE.say(role=earlier.role, number=earlier.release)
                 log.warning("%s", said)
-        return Shown(view, changed, earlier.role == self._plan.role, origin)
+        parts = earlier.account.parts.items()
+        hid = {p for p, said in parts if said["rows"].get(TOTALS.name, {}).get("hidden")}
+        is_same = earlier.role == self._plan.role
+        return Shown(view, changed, is_same, origin, frozenset(hid))
 
     def _accounts_shard(self, view: Store | None, work: Path) -> list[Shard]:
         now = utc_now()

@@ -95,12 +95,15 @@ class Shown:
         It is of the same role, not of a more open one.
     origin
         What it was made of, if it shows rounded counts; None: it does not, or that is gone.
+    hid
+        Partitions of which it kept rows of totals back.
     """
 
     store: Store
     changed: pl.DataFrame
     same_role: bool = True
     origin: Origin | None = None
+    hid: frozenset[str] = frozenset()
 
 
 def _nothing(dtype: object) -> object:

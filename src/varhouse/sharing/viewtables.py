@@ -283,8 +283,12 @@ def _cohort(table: Table) -> list[str]:
 
 
 def _told_apart(earlier: Sequence[Shown], part: str) -> list[Shown]:
-    """Leave out what is as one before: the files of counts of a partition, and who changed."""
-    seen: list[tuple[list[str], pl.DataFrame]] = []
+    """Leave out what is as one before: the files of counts of a partition, and who changed.
+
+    Where a release had no rows of a partition, it tells nothing of it; where it hid all of
+    them, it tells that this was little.
+    """
+    seen: list[tuple[list[str], bool, pl.DataFrame]] = []
     out = []
     for shown in earlier:
         store = shown.store
@@ -293,8 +297,10 @@ def _told_apart(earlier: Sequence[Shown], part: str) -> list[Shown]:
             for t in (FREQUENCIES.name, TOTALS.name)
             for p in store.file_frame(t, part=part)["path"]
         )
-        if files and not any(f == files and c.equals(shown.changed) for f, c in seen):
-            seen.append((files, shown.changed))
+        told, changed = (files, shown.same_role), shown.changed
+        known = any((f, r) == told and c.equals(changed) for f, r, c in seen)
+        if (files or part in shown.hid) and not known:
+            seen.append((*told, changed))
             out.append(shown)
     return out
 
