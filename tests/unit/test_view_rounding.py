@@ -73,8 +73,11 @@ def test_what_is_rounded_without_a_least_count_is_attacked_as_such(
 ) -> None:
     configure({"k": 1, **COARSE})
     release_view(Wanted(store, "public"))
-    shows = open_store(view_folder(store, "public")).meta["shows"]
-    assert shows["attack"]["rounding"] == 40
+    view = view_folder(store, "public")
+    shown = open_store(view).meta["shows"]["attack"]
+    assert shown["rounding"] == 40
+    # By hand, of nothing but the view.
+    assert measure(view)["membership"] == shown["membership"]
     assert all(n % 40 == 0 for n in counts(store, "public"))
 
 

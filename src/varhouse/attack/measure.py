@@ -6,6 +6,7 @@ the attacker can do who has everything that was released; it does not need the s
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ def measure(
     ----------
     view
         Folder of the store that a role reads.
+    assumed
+        What the attacker knows; `rounding` of 0: as the release says of itself.
     release
         Which release of it; None: the newest.
     earlier
@@ -68,6 +71,8 @@ def measure(
     ]
     more_open = [open_store(v) for v in earlier]
     base = shown_rounding(store.meta)
+    if not assumed.rounding and base > 1:
+        assumed = replace(assumed, rounding=base)
     before, wider = (rounded_alike(stores, base) for stores in (others, more_open))
     return measure_tables(store, assumed, before, wider, reference)
 

@@ -33,7 +33,7 @@ def add_parser(steps: Any) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--rounding", type=int, default=0, metavar="B",
-        help="counts are rounded to multiples of B [0: they are not]",
+        help="counts are rounded to multiples of B [0: as the view says]",
     )  # fmt: skip
     parser.add_argument(
         "--apart", type=int, default=0, metavar="BASES",
