@@ -340,10 +340,13 @@ def test_releases_tell_nothing_of_who_joined(joined: Joined, haploid: str) -> No
     assert search_releases(joined, SmallCounts(k=K), haploid) == {}
 
 
-@pytest.mark.parametrize("bases", [(3, 3), (10, 10), (1, 20), (20, 1)])
+ROUNDED = whole(A=[12, 8], B=[9, 6])
+
+
+@pytest.mark.parametrize("bases", [(3, 3), (1, 3), (20, 1)])
 @pytest.mark.parametrize(
     ("joined", "haploid"),
-    [(whole(A=[20, 10], B=[12, 8]), "*"), ({"A": {"f": [4, 4], "m": [5, 5]}}, "m")],
+    [(ROUNDED, "*"), ({"A": {"f": [4, 4], "m": [5, 5]}}, "m")],
 )
 def test_releases_that_are_rounded_tell_nothing(
     joined: Joined, haploid: str, bases: tuple[int, int]
@@ -351,10 +354,12 @@ def test_releases_that_are_rounded_tell_nothing(
     assert search_releases(joined, SmallCounts(k=K), haploid, bases) == {}
 
 
-def test_that_rounded_counts_were_compared_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("bases", [(3, 3), (20, 1)])
+def test_that_rounded_counts_were_compared_is_found(
+    bases: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys.modules[__name__], "shown_as", lambda found, _: found)
-    joined = whole(A=[20, 10], B=[12, 8])
-    assert search_releases(joined, SmallCounts(k=K), "*", (3, 3)) != {}
+    assert search_releases(ROUNDED, SmallCounts(k=K), "*", bases) != {}
 
 
 def test_releases_tell_nothing_with_a_greater_k() -> None:
@@ -397,7 +402,7 @@ def test_releases_tell_nothing_whatever_is_set(
     assert search_releases(joined, SmallCounts(k=K, **how), haploid) == {}
 
 
-@pytest.mark.parametrize("bases", [(1, 1), (20, 1), (3, 20)])
+@pytest.mark.parametrize("bases", [(1, 1), (20, 1)])
 @pytest.mark.parametrize(
     ("sizes", "is_open", "k", "haploid"),
     [
