@@ -11,8 +11,11 @@ from view_builders import People, govern, make_people, put_cohorts
 
 from varhouse.attack.assumed import Assumed
 from varhouse.attack.measure import measure
+from varhouse.attack.texts import lines_of
 from varhouse.errors import StoreError
 from varhouse.governed import view_folder
+from varhouse.report.attacks import attacks
+from varhouse.report.find import Ingest
 from varhouse.sharing import viewmake, viewprotect
 from varhouse.sharing.views import Wanted, release_view
 from varhouse.store.reader import open_store
@@ -78,6 +81,19 @@ def test_what_is_rounded_without_a_least_count_is_attacked_as_such(
     assert shown["rounding"] == 40
     # By hand, of nothing but the view.
     assert measure(view)["membership"] == shown["membership"]
+
+
+def test_no_difference_is_said_of_rounded_counts(store: Path, configure: Configure) -> None:
+    """None was asked for, and that there are 0 would say more."""
+    for said, is_rounded in ({}, False), (COARSE, True):
+        configure(said)
+        release_view(Wanted(store, "public"))
+        measured = measure(view_folder(store, "public"), Assumed(k=5))
+        lines = "\n".join(lines_of(measured))
+        section = attacks(Ingest({}, open_store(view_folder(store, "public")), True))
+        for page in (lines, section):
+            assert ("earlier releases or more open roles" in page) != is_rounded
+            assert ("are rounded to multiples of" in page) == is_rounded
     assert all(n % 40 == 0 for n in counts(store, "public"))
 
 

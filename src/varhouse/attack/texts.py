@@ -58,6 +58,10 @@ LINES: dict[str, Text] = {
         "{allele} in {scope}, {by} {stratum}: {count} = {value} ({how})",
         "{allele},{scope},{by} 层 {stratum}:{count} = {value}({how})",
     ),
+    "rounded": Text(
+        "counts are rounded to multiples of {base}: sums and differences are not asked",
+        "计数按 {base} 的倍数取整:不测算加和与求差",
+    ),
     "changes": Text(
         "counts that differ by fewer than {k} from earlier releases or more open roles: {n:,}"
         "; genotypes of single people: {genotypes:,}",
@@ -122,9 +126,10 @@ def lines_of(measured: Mapping[str, Any]) -> list[str]:
     if k > 1:
         lines.append(LINES["small"].say(k=k, n=measured["small_cells"]))
         lines += [f"  {name_of(cell)}" for cell in measured["examples"]]
+        base, n = measured["rounding"], measured["differences"]
         lines.append(
-            LINES["changes"].say(
-                k=k, n=measured["differences"], genotypes=measured["genotypes"]
-            )
+            LINES["rounded"].say(base=base)
+            if base > 1
+            else LINES["changes"].say(k=k, n=n, genotypes=measured["genotypes"])
         )
     return lines

@@ -44,9 +44,15 @@ def _facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     k = found["k"]
     least = str(k) if k > 1 else "none: all counts are shown"
     out = [("least count that may be known", least)]
+    base = found.get("rounding") or 1
+    if base > 1:
+        out.append(("counts are rounded to multiples of", f"{base:,}"))
     if k > 1:
+        small = f"{found['small_cells']:,}"
+        out.append((f"counts below {k} that follow from what is shown", small))
+    # Of rounded counts there are no exact differences, and none was asked for.
+    if k > 1 and base == 1:
         out += [
-            (f"counts below {k} that follow from what is shown", f"{found['small_cells']:,}"),
             (
                 f"counts fewer than {k} apart from earlier releases or more open roles",
                 f"{found['differences']:,}",
