@@ -232,8 +232,10 @@ def test_a_place_that_this_machine_does_not_know_lets_nothing_out(
     own = Entry("days", "", {"zone": "Europe/London"})
     store = make_governed(tmp_path / "store", people, [*papers(ABROAD, ["a"]), own])
     monkeypatch.setattr(days, "ZoneInfo", lambda _: {}["no tzdata"])
-    with pytest.raises(ConfigError, match="offset from UTC"):
-        ask(Request(store, recipient=ABROAD))
+    for language, said in (("en", "offset from UTC"), ("zh", "台账的日期时区有 1 处错误")):
+        monkeypatch.setenv("VARHOUSE_LANGUAGE", language)
+        with pytest.raises(ConfigError, match=said):
+            ask(Request(store, recipient=ABROAD))
 
 
 def test_the_zone_of_the_user_changes_nothing(

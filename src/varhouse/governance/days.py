@@ -10,7 +10,6 @@ import re
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
-from varhouse.errors import ConfigError
 from varhouse.governance.fields import Form, FormError, clean
 from varhouse.language import Text
 
@@ -73,13 +72,10 @@ def zone_of(text: str | None) -> tzinfo:
 
     Raises
     ------
-    ConfigError
+    FormError
         If this machine does not know it: no day is guessed.
     """
-    try:
-        return CHINA if text is None else _zone(text)
-    except FormError as error:
-        raise ConfigError([error.say()], "in the ledger, days") from None
+    return CHINA if text is None else _zone(text)
 
 
 def day_of(time: datetime | str, zone: tzinfo = CHINA) -> date:

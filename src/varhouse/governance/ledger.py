@@ -26,6 +26,7 @@ from varhouse.governance.chain import FIRST, Chain, Link
 from varhouse.governance.days import day_of, today, zone_of
 from varhouse.governance.entrycheck import MistakesError, check_entry, subject_of
 from varhouse.governance.fieldkinds import DAYS
+from varhouse.governance.fields import FormError
 from varhouse.governance.ledgerstate import (
     State,
     cohorts_of,
@@ -52,6 +53,7 @@ _TAKEN_AWAY = Text(
     "{file} is missing: the store had a ledger of permits", "{file} 缺失: 数据库原有许可台账"
 )
 _RESTORE = Text("restore it from a backup", "请从备份恢复")
+_IN_DAYS = Text("in the ledger, days", "台账的日期时区")
 _IN_ENTRIES = Text("in what was to be entered in the ledger", "待写入台账的内容")
 
 
@@ -163,7 +165,10 @@ class Ledger:
         ConfigError
             If this machine does not know the place.
         """
-        return zone_of(self.place)
+        try:
+            return zone_of(self.place)
+        except FormError as error:
+            raise MistakesError([error.say()], _IN_DAYS) from None
 
     def today(self) -> date:
         """Give the day of today, as this ledger counts days."""
