@@ -29,7 +29,8 @@ something has changed.
 
 A release is refused if fewer people than the least number explain what differs from an
 earlier one, of this role or another. Then wait for more people, keep a cohort as it is
-(--hold), or do without it (--leave-out).
+(--hold), or do without it (--leave-out). So it is if a cohort shares people with another and
+has too few of its own: it tells the whole command that leaves one out.
 """
 _FILES = """\
 Writes STORE/_views/ROLE, an account to STORE/_store/governance/private/views/ROLE and lines to
@@ -52,6 +53,10 @@ SAME = Text(
 WOULD = Text(
     "view {role}: a release of {cohorts} cohort(s), {people} people would be made",
     "视图 {role}:将生成一次发布,{cohorts} 个队列,{people} 人",
+)
+AGAIN = Text(
+    "{n} of these people are in several cohorts: numbers of all together count them again",
+    "其中 {n} 人同时属于多个队列:全部合计会重复计数",
 )
 OUT = Text("not in it: {cohort}: {why}", "未纳入:{cohort}:{why}")
 ROWS = Text(
@@ -139,6 +144,8 @@ def _say(role: str, done: "Released") -> None:
     if done.release is not None:
         values["release"] = done.release
     log.info(text.say(**values))
+    if account.again[0]:
+        log.info(AGAIN.say(n=f"{account.again[0]:,}"))
     for cohort, why in sorted(done.reasons.items()):
         log.info(OUT.say(cohort=cohort, why=why))
     for table, n in sorted(account.rows.items()) if done.is_new else ():

@@ -42,7 +42,7 @@ PEOPLE_SCHEMA: dict[str, Any] = {
 ACCESSIONS = ("accession", "sample_accession", "biosample")
 """Columns of the sample sheet (as ingest.setup.sheets has them) with a BioSample accession."""
 
-_TELLING = tuple(c.name for c in PERSON_COUNTS if c.name != "n_missing")
+TELLING = tuple(c.name for c in PERSON_COUNTS if c.name != "n_missing")
 """What a person carries. What is missing depends on the records of the file, too."""
 
 FEW_COPIES = 500
@@ -100,29 +100,63 @@ def find_people(
         `PEOPLE_SCHEMA` and `sample`; a row a sample.
     """
     schema = {**PEOPLE_SCHEMA, "sample": pl.String}
-    if not cohorts:
+    told = tell(store, cohorts, links)
+    if told.rows.is_empty():
         return pl.DataFrame(schema=schema)
-    rows = store.scan("samples", cohort=list(cohorts)).collect().sort("cohort", "ordinal")
-    if rows.is_empty():
-        return pl.DataFrame(schema=schema)
-    sheet = [_sheet(text) for text in rows["attributes"].to_list()]
     own = store.scan("cohorts").select("cohort", "assay").collect()
     by_cohort = dict(own.rows())
-    groups = _groups(links)
-    carried = _carried(store, rows)
-    accessions = _accessions(rows["cohort"].to_list(), sheet)
     made: dict[str, list[Any]] = {"person": [], "assay": []}
-    named = zip(rows.iter_rows(named=True), sheet, accessions, strict=True)
-    for row, cells, accession in named:
-        identity = _identity(row, accession, groups, carried)
-        made["person"].append(hasher(identity)[:PERSON_BYTES])
-        cohort = row["cohort"]
+    for cohort, cells, names in zip(
+        told.rows["cohort"], told.sheet, told.identities, strict=True
+    ):
+        made["person"].append(hasher(names[0])[:PERSON_BYTES])
         said = cells.get("assay") or assays.get(cohort) or by_cohort.get(cohort)
         made["assay"].append(said or None)
-    return rows.select("cohort", "sample").with_columns(
+    return told.rows.select("cohort", "sample").with_columns(
         pl.Series("person", made["person"], pl.Binary),
         pl.Series("assay", made["assay"], pl.String),
     ).select(list(schema))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Told:
+    """What tells the people of some cohorts; an entry a sample.
+
+    Attributes
+    ----------
+    rows
+        Of the table samples, by cohort and ordinal.
+    sheet
+        Further columns of the sample sheet.
+    identities
+        What tells the person, the best first: see the page above.
+    """
+
+    rows: pl.DataFrame
+    sheet: list[dict[str, str]]
+    identities: list[list[str]]
+
+
+def tell(store: Store, cohorts: Sequence[str], links: Mapping[str, Iterable[str]]) -> Told:
+    """List all that tells the people of cohorts, in clear: it is not to be kept.
+
+    Parameters
+    ----------
+    links
+        Of a cohort those that the ledger says are the same people.
+    """
+    rows = store.scan("samples", cohort=list(cohorts)).collect().sort("cohort", "ordinal")
+    if not cohorts or rows.is_empty():
+        return Told(rows.clear(), [], [])
+    sheet = [_sheet(text) for text in rows["attributes"].to_list()]
+    groups = _groups(links)
+    carried = _carried(store, rows)
+    accessions = _accessions(rows["cohort"].to_list(), sheet)
+    identities = [
+        list(_identities(row, accession, groups, carried))
+        for row, accession in zip(rows.iter_rows(named=True), accessions, strict=True)
+    ]
+    return Told(rows, sheet, identities)
 
 
 def _sheet(text: str) -> dict[str, str]:
@@ -164,25 +198,23 @@ def _is_of_a_sample(word: str) -> bool:
     return is_one and any(c.isdigit() for c in word)
 
 
-def _identity(
+def _identities(
     row: Mapping[str, Any],
     accession: str | None,
     groups: Mapping[str, str],
     carried: Mapping[tuple[str, int], int],
-) -> str:
-    """Write what tells a person, see the page above."""
-    if accession is not None:
-        return f"accession\0{accession}"
+) -> Iterator[str]:
+    """Write what tells a person, the best first, see the page above."""
     cohort, sample = row["cohort"], row["sample"]
+    if accession is not None:
+        yield f"accession\0{accession}"
     if cohort in groups:
-        return f"linked\0{groups[cohort]}\0{sample}"
-    counts = [int(row[n] or 0) for n in _TELLING]
-    if not any(counts):
-        return f"cohort\0{cohort}\0{sample}"
+        yield f"linked\0{groups[cohort]}\0{sample}"
+    counts = [int(row[n] or 0) for n in TELLING]
     alleles = carried.get((cohort, row["ordinal"]))
-    if copies_of(row) < FEW_COPIES and alleles is None:
-        return f"cohort\0{cohort}\0{sample}"
-    return f"sample\0{sample}\0{counts}\0{alleles}"
+    if any(counts) and (copies_of(row) >= FEW_COPIES or alleles is not None):
+        yield f"sample\0{sample}\0{counts}\0{alleles}"
+    yield f"cohort\0{cohort}\0{sample}"
 
 
 def copies_of(row: Mapping[str, Any]) -> int:
@@ -193,12 +225,24 @@ def copies_of(row: Mapping[str, Any]) -> int:
 def _carried(store: Store, rows: pl.DataFrame) -> dict[tuple[str, int], int]:
     """Give a digest of the alleles of who carries few, whatever their order."""
     copies = pl.col("n_snv").fill_null(0) + pl.col("n_indel").fill_null(0)
+    return digests_of_alleles(store, rows.filter((copies < FEW_COPIES) & (copies > 0)))
+
+
+def digests_of_alleles(store: Store, rows: pl.DataFrame) -> dict[tuple[str, int], int]:
+    """Read what samples carry: by cohort and ordinal a digest of their alleles.
+
+    Samples of cohorts of more than MOST_RECORDS records, or without calls, are not in it.
+
+    Parameters
+    ----------
+    rows
+        Of the table samples.
+    """
     small = store.scan("cohorts").filter(pl.col("n_records") <= MOST_RECORDS)
-    few = rows.filter(
-        (copies < FEW_COPIES)
-        & (copies > 0)
-        & pl.col("cohort").is_in(small.collect()["cohort"].to_list())
-    )
+    files = store.file_frame("files")
+    called = set(files["partition.cohort"]) if files.height else set()
+    read = sorted(called & set(small.collect()["cohort"]))
+    few = rows.filter(pl.col("cohort").is_in(read))
     found: dict[tuple[str, int], int] = {}
     for (cohort,), mine in few.group_by("cohort", maintain_order=True):
         sums = _sums_of(store, str(cohort), mine["sample"].to_list())

@@ -52,6 +52,8 @@ class Account:
         Those of them that were left out as asked.
     people
         Distinct people by cohort, `""` of all together.
+    again
+        People who are in several cohorts, and how often too many they are in sums of all.
     k
         Least number of people that is shown.
     policy, rules
@@ -86,13 +88,21 @@ class Account:
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
     attack: dict[str, Any] = field(default_factory=dict)
     budget: float | None = None
+    again: list[int] = field(default_factory=lambda: [0, 0])
     left_out: list[str] = field(default_factory=list)
 
     def public(self) -> dict[str, Any]:
-        """Give what anybody may know: sizes, and what attacks measured."""
+        """Give what anybody may know: sizes, and what attacks measured.
+
+        `counted_again`: by how much sums count people too often; null: of fewer than k people.
+        """
+        people, again = self.again
+        is_told = people >= max(self.k, 1)
+        entries = sum(n for cohort, n in self.people.items() if cohort)
         return {
             "n_cohorts": len(self.cohorts),
-            "n_people": self.people.get("", 0),
+            "n_people": entries - again if is_told else entries,
+            **({"counted_again": again if is_told else None} if people else {}),
             "least_people": self.k,
             "small_counts": self.policy,
             "rows": {t: dict(n) for t, n in sorted(self.rows.items())},

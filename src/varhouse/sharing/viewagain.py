@@ -7,7 +7,6 @@ they are told the whole command.
 """
 
 import logging
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from varhouse.errors import AccessError, VarhouseError
 from varhouse.governed import view_folder
 from varhouse.sharing.viewaccount import VIEW_ROLES, earlier_releases
 from varhouse.sharing.viewplan import Plan, Wanted
-from varhouse.sharing.viewtexts import AGAIN, AGAIN_NOT, CLOSED_NOW
+from varhouse.sharing.viewtexts import AGAIN, AGAIN_NOT, CLOSED_NOW, command_of
 from varhouse.store.reader import open_store
 from varhouse.store.releases import list_releases, read_release
 from varhouse.store.viewstores import shown_release, shows_sealed
@@ -56,8 +55,9 @@ class Again:
 def next_release(store: Path, role: str) -> Again:
     """Work out the command for the next release of a view.
 
-    It leaves out what was left out as asked the last time, and cohorts of which too few people
-    have changed. Attacks are not tried: the release itself may still be refused for one.
+    It leaves out what was left out as asked the last time, cohorts of which too few people
+    have changed, and those that share people with others. Attacks are not tried: the release
+    itself may still be refused for one.
 
     Parameters
     ----------
@@ -79,6 +79,7 @@ def next_release(store: Path, role: str) -> Again:
             refusal = error
             # Of all together a cohort may be the reason; it is asked again without that.
             more = {d.cohort for d in plan.differences() if d.cohort} & set(plan.choice.shown)
+            more |= set(plan.to_leave_out())
             if more:
                 out |= more
                 continue
@@ -107,14 +108,6 @@ def closed_views(store: Path) -> list[str]:
             if shown_release(meta) is None or shows_sealed(store, meta):
                 found.append(role)
     return found
-
-
-def command_of(store: Path, role: str, leave_out: Iterable[str] = ()) -> str:
-    """Write the command that makes the next release of a view."""
-    words = ["varhouse", "share", "release", str(store), "--role", role]
-    for cohort in sorted(leave_out):
-        words += ["--leave-out", cohort]
-    return shlex.join(words)
 
 
 def told_again(store: Path, roles: Iterable[str]) -> list[str]:

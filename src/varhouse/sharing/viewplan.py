@@ -1,6 +1,6 @@
 """What the next release of a view will be: cohorts, people, and whether it may be made."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -22,6 +22,7 @@ from varhouse.sharing.viewaccount import (
     people_of_release,
 )
 from varhouse.sharing.viewcohorts import RECIPIENTS, Choice, choose_cohorts, without_denied
+from varhouse.sharing.viewoverlap import Overlap, counted_again, find_overlaps, tell_apart
 from varhouse.sharing.viewpeople import (
     Difference,
     counts_of_people,
@@ -39,9 +40,12 @@ from varhouse.sharing.viewtexts import (
     NO_RECIPIENT_FIX,
     NOBODY,
     NOBODY_FIX,
+    OVERLAP,
+    OVERLAP_FIX,
     REFUSED,
     REFUSED_FIX,
     REFUSED_LEFT_FIX,
+    command_of,
 )
 from varhouse.store.reader import Store, open_store
 from varhouse.store.releases import list_releases, read_release, resolve_release
@@ -218,6 +222,7 @@ class Plan:
             out=reasons,
             left_out=sorted(self.wanted.leave_out),
             people=dict(counts_of_people(self.people)),
+            again=[*counted_again(self.same, self.choice.shown)],
             k=self.protection.k,
             policy=self.protection.name,
             budget=self._budget(),
@@ -251,17 +256,98 @@ class Plan:
             raise AccessError(NOBODY.say(store=self.path, role=self.role, why=why or "-"), fix)
         if not self.decision.is_allowed:
             raise self.decision.refusal()
+        if shared := self.overlaps():
+            raise self._refusal_of_overlaps(shared)
         if found := self.differences():
             raise self._refusal(found)
 
-    def differences(self) -> list[Difference]:
-        """List what differs from earlier releases by too few people."""
+    def differences(self, without: Collection[str] = ()) -> list[Difference]:
+        """List what differs from earlier releases by too few people.
+
+        Parameters
+        ----------
+        without
+            Cohorts that would not be shown.
+        """
+        people = self.people.filter(~pl.col("cohort").is_in(list(without)))
         found: list[Difference] = []
         for earlier in reversed(self.earlier):
             then = people_of_release(self.path, earlier)
             k = self.protection.k_against(earlier.role)
-            found += too_few(self.people, then, k, earlier.role, earlier.release)
+            found += too_few(people, then, k, earlier.role, earlier.release)
         return found
+
+    def overlaps(self, without: Collection[str] = ()) -> list[Overlap]:
+        """List groups that share people with other cohorts and have too few of their own.
+
+        With the cohorts that are shown now, and with those that views have shown, as whoever
+        has these releases can subtract, too; not what these told by themselves.
+
+        Parameters
+        ----------
+        without
+            Cohorts that would not be shown.
+        """
+        if not any(counted_again(self.same)):
+            return []
+        k = self.protection.k
+        mine = self.people.filter(~pl.col("cohort").is_in(list(without)))
+        found = find_overlaps(mine, self.same, k)
+        past = self._people_before
+        told = {o.group for o in [*found, *find_overlaps(past, self.same, k)]}
+        both = find_overlaps(pl.concat([mine, past]).unique(), self.same, k)
+        return found + [o for o in both if o.group not in told]
+
+    def to_leave_out(self) -> list[str]:
+        """Choose cohorts without which those that are left do not overlap.
+
+        Those after which least is refused; then those of fewest people.
+        """
+        sizes = counts_of_people(self.people)
+        out: list[str] = []
+        while found := self.overlaps(out):
+            named = dict.fromkeys((found[0].cohort, *found[0].others))
+            left = [c for c in named if c in self.choice.shown and c not in out]
+            out.append(min(left, key=lambda c: (self._refusals([*out, c]), sizes[c], c)))
+        return out
+
+    def _refusals(self, without: Collection[str]) -> tuple[int, int]:
+        return len(self.overlaps(without)), len(self.differences(without))
+
+    @cached_property
+    def same(self) -> pl.DataFrame:
+        """Samples that are one person, of `viewoverlap.tell_apart`."""
+        stores = {**dict.fromkeys(self._before, self.store), **self.cohorts}
+        known = self.ledger.cohorts(self.on)
+        links = {n: r.same_people_as for n, r in known.items() if r.same_people_as}
+        return tell_apart(stores, self.key, links)
+
+    @cached_property
+    def _before(self) -> list[str]:
+        """Cohorts of the store that releases of views have shown."""
+        there = self.store.scan("cohorts").select("cohort").collect()["cohort"]
+        return sorted({c for e in self.earlier for c in e.account.cohorts} & set(there))
+
+    @cached_property
+    def _people_before(self) -> pl.DataFrame:
+        """Who was in them then, by the groups that they stood in, of all releases of views."""
+        past = self.people.clear()
+        for earlier in self.earlier:
+            then = people_of_release(self.path, earlier)
+            mine = then.filter(pl.col("cohort").is_in(self._before)).select(past.columns)
+            past = pl.concat([past, mine]).unique()
+        return past
+
+    def _refusal_of_overlaps(self, found: Sequence[Overlap]) -> AccessError:
+        out = {*self.wanted.leave_out, *self.to_leave_out()}
+        command = command_of(
+            self.path, self.role, out, hold=[c for c in self.wanted.hold if c not in out],
+            release=self.wanted.release, on=self.wanted.on,
+        )  # fmt: skip
+        what = "; ".join(o.say() for o in found[:3])
+        return AccessError(
+            OVERLAP.say(role=self.role, what=what), OVERLAP_FIX.say(command=command)
+        )
 
     def _refusal(self, found: Sequence[Difference]) -> AccessError:
         what = "; ".join(d.say() for d in found[:3])

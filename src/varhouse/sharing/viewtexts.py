@@ -1,5 +1,10 @@
 """What the making of a view says to people, in Chinese and English."""
 
+import shlex
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
 from varhouse.language import Text
 
 NOT_GOVERNED = Text(
@@ -42,6 +47,12 @@ REFUSED_LEFT_FIX = Text(
     "退出者不得保留在最新视图中:请先不纳入该队列(--leave-out {cohort}),"
     "待变动人数不少于 {k} 人后再纳入",
 )
+OVERLAP = Text(
+    "cohorts of the view {role} share people, and their difference would tell of the rest:"
+    " {what}",
+    "视图 {role} 的队列含有相同的人,其计数之差会透露其余的人:{what}",
+)
+OVERLAP_FIX = Text("do without one of them: {command}", "请不纳入其中之一: {command}")
 HOLD_NEVER = Text(
     "--hold {cohort}: the view {role} does not show it now",
     "--hold {cohort}:视图 {role} 当前未展示该队列",
@@ -67,3 +78,24 @@ AGAIN_NOT = Text(
     "视图 {role}{closed}:目前无法生成发布({why});以后执行: {command}",
 )
 CLOSED_NOW = Text(", which shows nothing until then", "(在此之前不展示任何内容)")
+
+
+def command_of(
+    store: Path,
+    role: str,
+    leave_out: Iterable[str] = (),
+    *,
+    hold: Iterable[str] = (),
+    release: str | int | None = None,
+    on: date | None = None,
+) -> str:
+    """Write the command that makes the next release of a view."""
+    words = ["varhouse", "share", "release", str(store), "--role", role]
+    if release is not None:
+        words += ["--release", str(release)]
+    if on is not None:
+        words += ["--on", on.isoformat()]
+    for option, cohorts in (("--hold", hold), ("--leave-out", leave_out)):
+        for cohort in sorted(cohorts):
+            words += [option, cohort]
+    return shlex.join(words)

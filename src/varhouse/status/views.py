@@ -50,7 +50,8 @@ def _release_again(path: Path, role: str, *, is_closed: bool) -> str:
     private folder of the governance, which not everybody who asks for the status may read.
     """
     # It loads the egress gate, which most stores do not have.
-    from varhouse.sharing.viewagain import command_of, next_release  # noqa: PLC0415
+    from varhouse.sharing.viewagain import next_release  # noqa: PLC0415
+    from varhouse.sharing.viewtexts import command_of  # noqa: PLC0415
 
     if is_closed:
         with suppress(VarhouseError, PermissionError):
