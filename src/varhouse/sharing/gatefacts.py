@@ -25,6 +25,7 @@ from varhouse.sharing.given import Meter
 from varhouse.sharing.people import choose, find_people, stand_ins
 from varhouse.sharing.request import Content, Request
 from varhouse.store.reader import Store, open_store
+from varhouse.store.releases import list_releases
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Gathered:
         Last lines of the ledger and of the audit log, as they were read.
     uncounted
         Cohorts of which nobody knows how many people they have.
+    left
+        Cohorts of which some of `people` are not in the newest release of the store any more.
     """
 
     request: Request
@@ -65,6 +68,7 @@ class Gathered:
     head: tuple[int, str] = (0, "")
     audit_head: tuple[int, str] = (0, "")
     known: Mapping[str, CohortRecord] = field(default_factory=dict)
+    left: frozenset[str] = frozenset()
 
     def after(self, cohort: str | None = None) -> Count:
         """Count the persons that the recipient has afterwards, of all or of one cohort."""
@@ -111,6 +115,7 @@ def gather(request: Request, on: date) -> Gathered:
         request, on, store.release, cohorts, {c: known.get(c) for c in cohorts}, recipient,
         people, everybody, before, year, frozenset(earlier), us,
         tuple(c for c in uncounted if c in cohorts), ledger.head, audit_head, known,
+        _left(request.store, stores, people),
     )  # fmt: skip
 
 
@@ -130,6 +135,22 @@ def person_hasher(store: Path) -> Callable[[str], bytes]:
 def _listed(store: Store, hasher: Any, cohorts: Sequence[str], *more: Any) -> pl.DataFrame:
     there = _names(store)
     return find_people(store, hasher, [c for c in cohorts if c in there], *more)
+
+
+def _left(path: Path, stores: Sequence[Store], people: pl.DataFrame) -> frozenset[str]:
+    """Give the cohorts that some people have left since the releases that are asked for.
+
+    As in views, a person of a cohort is known by the name of the sample. Of a cohort without
+    samples nobody is known: it is one that was left if the newest release does not have it.
+    """
+    number = list_releases(path)[-1]
+    if all(s.release == number for s in stores):
+        return frozenset()
+    newest = open_store(path, number)
+    here = newest.scan("samples").select("cohort", "sample").collect()
+    named = people.filter(pl.col("sample") != "")
+    gone = named.join(here, on=["cohort", "sample"], how="anti")["cohort"].to_list()
+    return frozenset([*gone, *set(people["cohort"]).difference(_names(newest))])
 
 
 def _names(store: Store) -> list[str]:

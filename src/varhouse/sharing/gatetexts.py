@@ -131,6 +131,17 @@ HOUSE: dict[str, tuple[Text, Text]] = {
         Text("the cohort was withdrawn", "该队列已撤回"),
         Text("It may be used no more, by nobody.", "任何人不得再使用该队列。"),
     ),
+    "gate.left": (
+        Text(
+            "people of it have left the store since this release",
+            "该发布之后有人员退出了该队列",
+        ),
+        Text(
+            "They were withdrawn, or their cohort was dropped. Give the newest release: "
+            "leave out --release.",
+            "相关人员已撤回,或其队列已删除。请提供最新发布: 不写 --release。",
+        ),
+    ),
     "gate.embargo": (
         Text("the embargo of the cohort has not ended", "该队列尚在禁发期内"),
         Text(
