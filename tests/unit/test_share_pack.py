@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -246,6 +247,29 @@ def test_a_pipe_that_breaks_leaves_nothing(tmp_path: Path) -> None:
             piped.path.open("wb").close()
         assert not pipe.__exit__(OSError, OSError("full"), None)
         assert [p.name for p in tmp_path.iterdir() if p.name.startswith("x")] == []
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_a_pipe_that_is_read_late_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, breaks: bool
+) -> None:
+    _, public, secret = key_pair(tmp_path, "own")
+    begin = threading.Event()
+    run = Sealer._drain
+
+    def late(*args: Any) -> None:
+        assert begin.wait(60)
+        run(*args)
+
+    monkeypatch.setattr(Sealer, "_drain", late)
+    pipe = Sealer(public).pipe(tmp_path / "x")
+    piped = pipe.__enter__()
+    # The block ends before a byte is read; only then the reader begins.
+    threading.Timer(0.2, begin.set).start()
+    error = OSError("full") if breaks else None
+    assert not pipe.__exit__(type(error) if error else None, error, None)
+    assert piped.out.exists() != breaks
+    assert breaks or opened(piped.out, secret) == b""
 
 
 @pytest.mark.parametrize("size", [10, 5_000_000])

@@ -118,36 +118,37 @@ class Sealer:
         `path` with the ending `.c4gh` is whole when the block ends without an error.
         """
         os.mkfifo(path, 0o600)
+        # Both ends are open before anybody writes, so no end waits for the other to come, and
+        # what is read ends where ours and all others that write are closed.
+        source = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        own = os.open(path, os.O_WRONLY)
+        os.set_blocking(source, True)
         out = path.with_name(path.name + ENDING)
         made = Piped(path, out)
-
-        def drain() -> None:
-            with path.open("rb") as source:
-                try:
-                    made.sums = self.seal(source, out)
-                except BaseException as error:
-                    made.error = error
-                    # Who writes must not wait for a reader that has gone. By the same handle:
-                    # a new one would wait for a writer that may have gone as well.
-                    while source.read(1 << 20):
-                        pass
-
-        thread = threading.Thread(target=drain, daemon=True)
+        thread = threading.Thread(target=self._drain, args=(source, made), daemon=True)
         thread.start()
+        is_whole = False
         try:
             yield made
-        except BaseException:
-            _release(path)
-            thread.join(timeout=60)
-            out.unlink(missing_ok=True)
-            raise
+            is_whole = True
         finally:
-            if thread.is_alive():
-                thread.join()
+            os.close(own)
+            thread.join()
             path.unlink(missing_ok=True)
+            if made.error is not None or not is_whole:
+                out.unlink(missing_ok=True)
         if made.error is not None:
-            out.unlink(missing_ok=True)
             raise made.error
+
+    def _drain(self, handle: int, made: "Piped") -> None:
+        with open(handle, "rb") as source:
+            try:
+                made.sums = self.seal(source, made.out)
+            except BaseException as error:
+                made.error = error
+                # Who writes must not wait for a reader that has gone.
+                while source.read(1 << 20):
+                    pass
 
 
 @dataclass
@@ -168,14 +169,6 @@ class Piped:
     out: Path
     sums: Sums = field(default_factory=Sums)
     error: BaseException | None = None
-
-
-def _release(path: Path) -> None:
-    """Open a pipe and close it, for a reader that waits for somebody who never came."""
-    try:
-        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
-    except OSError:
-        return
 
 
 class _Counted:
