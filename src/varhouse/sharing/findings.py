@@ -138,7 +138,8 @@ def _of_cohort(
     is_inside = recipient.kind is RecipientKind.INSIDE
     if record.is_withdrawn:
         out.append(_house("gate.withdrawn", name))
-    if name in found.left and not is_inside:
+    if name in found.left and not is_inside and found.request.content is Content.INDIVIDUAL:
+        # Sums of an older release stay as they were published, until a purge or a new view.
         out.append(_house("gate.left", name))
     if record.is_embargoed(found.on) and not is_inside:
         out.append(_house("gate.embargo", name))

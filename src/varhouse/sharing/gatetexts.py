@@ -133,8 +133,8 @@ HOUSE: dict[str, tuple[Text, Text]] = {
     ),
     "gate.left": (
         Text(
-            "people of it have left the store since this release",
-            "该发布之后有人员退出了该队列",
+            "people of whom individual data is asked have left the store since this release",
+            "所请求个体数据的人员在该发布之后已退出",
         ),
         Text(
             "They were withdrawn, or their cohort was dropped. Give the newest release: "
