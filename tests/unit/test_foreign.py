@@ -1,7 +1,6 @@
 """Ids of controlled foreign databases: found where they stand, and nowhere else."""
 
 import gzip
-import os
 import random
 import re
 import string
@@ -13,8 +12,6 @@ import pytest
 from varhouse.governance.foreign import find_foreign, load_foreign, names_resource
 from varhouse.governance.model import PaperKind
 from varhouse.governance.rules import load_rules
-
-DATA = Path(os.environ.get("VARHOUSE_DATA", "/none"))
 
 IDS = {
     "dbgap": ["phs000178", "phs000178.v11", "phs000178.v11.p8", "phs000178.v11.p8.c1",
@@ -138,16 +135,15 @@ TOGETHER = "joint_calling.chr1_1M.1kg_samples.10samples.noINFO.vcf"
 """1000 Genomes exomes that were called together with TCGA's: its header names their files."""
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="needs VARHOUSE_DATA")
-def test_headers_of_public_files_have_no_hit() -> None:
+def test_headers_of_public_files_have_no_hit(data_dir: Path) -> None:
     hits = {}
     for folder in ("cohorts", "annotation", "trio", "validity"):
-        for file in sorted((DATA / folder).rglob("*.vcf*")):
+        for file in sorted((data_dir / folder).rglob("*.vcf*")):
             if file.suffix in (".tbi", ".csi") or not file.is_file():
                 continue
             header = header_of(file)
             people = header[-1].rstrip().split("\t")[9:] if header else []
-            path = str(file.relative_to(DATA))
+            path = str(file.relative_to(data_dir))
             found = find_foreign(headers=["".join(header)], paths=[path], samples=people)
             if found:
                 hits[file.name] = {h.resource.name for h in found}
