@@ -278,3 +278,18 @@ def test_people_with_few_alleles_are_told_by_them(
     monkeypatch.setattr(people, "_known", {})
     with pytest.raises(AssertionError):
         ask(Request(whole))
+
+
+def test_what_is_kept_of_calls_is_bounded_by_people(
+    whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: dict[tuple[object, ...], dict[str, int]] = {
+        ("another",): {f"S{i}": i for i in range(9)}
+    }
+    monkeypatch.setattr(people, "_known", kept)
+    monkeypatch.setattr(people, "_MOST_KNOWN", 9)
+    found = ask(Request(whole)).found.people
+    assert found["person"].n_unique() == 4
+    # Nine people, and at least one more.
+    assert ("another",) not in kept
+    assert 0 < sum(map(len, kept.values())) <= 9

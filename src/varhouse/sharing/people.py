@@ -254,8 +254,8 @@ def digests_of_alleles(store: Store, rows: pl.DataFrame) -> dict[tuple[str, int]
 _known: dict[tuple[object, ...], dict[str, int]] = {}
 """Digests of cohorts that were read: a view asks of each cohort, and of all together."""
 
-_MOST_KNOWN = 1_000
-"""Cohorts in it; some hundred people each, as only small ones are read."""
+_MOST_KNOWN = 1_000_000
+"""People in it, of all cohorts together: some hundred MB."""
 
 
 def _sums_of(store: Store, cohort: str, samples: Sequence[str]) -> dict[str, int]:
@@ -273,7 +273,7 @@ def _sums_of(store: Store, cohort: str, samples: Sequence[str]) -> dict[str, int
         asking, asking.asked(None, None, None, [cohort], samples, None)
     ):
         _add_up(frame, sums)
-    if len(_known) >= _MOST_KNOWN:
+    if sum(map(len, _known.values())) + len(sums) > _MOST_KNOWN:
         _known.clear()
     _known[key] = sums
     return sums
