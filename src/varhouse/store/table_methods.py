@@ -187,3 +187,45 @@ class TableMethods:
     def accounts(self) -> pl.LazyFrame:
         """Scan the accounts of the ingests, as anybody may see them."""
         return self.table("accounts")
+
+    def sample_qc(self, *, cohort: Wanted = None) -> pl.LazyFrame:
+        """Scan what the calls of the samples say of their quality, with flags."""
+        return self.table("sample_qc", cohort=cohort)
+
+    def sample_contigs(self, *, cohort: Wanted = None) -> pl.LazyFrame:
+        """Scan the genotypes of the samples by contig."""
+        return self.table("sample_contigs", cohort=cohort)
+
+    def related(self, *, cohort: Wanted = None) -> pl.LazyFrame:
+        """Scan the pairs of samples that are related, by their calls or by the sheet."""
+        return self.table("related", cohort=cohort)
+
+    def trios(self, *, cohort: Wanted = None) -> pl.LazyFrame:
+        """Scan the children with parents by the sheet, and their Mendelian errors."""
+        return self.table("trios", cohort=cohort)
+
+    def ancestry(self, *, cohort: Wanted = None) -> pl.LazyFrame:
+        """Scan where the samples are on axes of ancestry."""
+        return self.table("ancestry", cohort=cohort)
+
+    def ancestry_axes(self, *, cohort: Wanted = None) -> pl.LazyFrame:
+        """Scan the axes of ancestry of the cohorts."""
+        return self.table("ancestry_axes", cohort=cohort)
+
+    def ancestry_loadings(
+        self, region: str | None = None, *, cohort: Wanted = None
+    ) -> pl.LazyFrame:
+        """Scan the SNVs that axes of ancestry are made of, with their weights."""
+        return self.table("ancestry_loadings", region, cohort=cohort)
+
+    def sketches(self, *, cohort: Wanted = None) -> pl.LazyFrame:
+        """Scan the keyed sketches of the samples."""
+        return self.table("sketches", cohort=cohort)
+
+    def same_people(self, *, cohort: Wanted = None) -> pl.LazyFrame:
+        """Scan the samples of people who stand in the store more than once."""
+        return self.table("same_people", cohort=cohort)
+
+    def people_made(self, *, cohort: Wanted = None) -> pl.LazyFrame:
+        """Scan what the tables of people are made from, a row a cohort."""
+        return self.table("people_made", cohort=cohort)

@@ -32,16 +32,39 @@ UNITS: dict[str, str] = {
     "alt_index": "ALT, 1-based", "release": "release", "ploidy": "copies", "qual": "phred",
     "odd": _ORDINAL, "tsl": "level, 1 to 5", "strand": "1 or -1", "terms": "bits",
     "planes": "bits", "missing": "bits", "absent": "bits", "flipped": "bits",
+    "n_genotypes": "genotypes", "n_called": "genotypes", "n_contamination": "genotypes",
+    **dict.fromkeys(("n_ti", "n_tv", "n_insertion", "n_deletion"), "copies"),
+    **dict.fromkeys(("n_singleton", "n_singleton_ti", "n_singleton_tv"), "alleles"),
+    **dict.fromkeys(("n_x_het", "n_x_called", "n_y_called", "n_y", "n_sites", "n_errors"),
+                    "SNVs"),
+    **dict.fromkeys(("het_hom", "ti_tv", "singleton_ti_tv", "ins_del"), "ratio"),
+    **dict.fromkeys(("ibs0", "error_rate", "variance", "concordance", "center",
+                     "contamination"), "share"),
+    "dp_mean": "reads", "gq_mean": "phred", "roh_bases": "bases", "n_roh": "runs",
+    "ordinal_1": _ORDINAL, "ordinal_2": _ORDINAL, "axis": "number, 1-based",
+    "kinship": "coefficient", "degree": "degree", "scores": "of each axis",
+    "loadings": "of each axis", "eigenvalue": "of the axis", "n_flagged": "samples",
 }  # fmt: skip
 """What the numbers of a column count; names that are not here have no unit."""
 
 _OF_A_PERSON = {
     c.name: "copies" if "copies" in c.meaning else "genotypes" for c in PERSON_COUNTS
 }
-"""What the table samples counts under names that mean people elsewhere."""
+"""What tables of samples count under names that mean people elsewhere."""
+
+_UNITS_IN: dict[str, dict[str, str]] = {
+    "samples": _OF_A_PERSON,
+    "sample_qc": {n: "genotypes" for n in ("n_het", "n_hom_alt")},
+    "sample_contigs": {n: "genotypes" for n in ("n_het", "n_hom_alt")},
+    "ancestry": {"distance": "deviations"},
+    "people_made": {"n_samples": "samples"},
+}
+"""Units of names that count something else elsewhere, by table."""
 
 _NO_CDS = "the transcript has no CDS, or the allele is not in it"
 _NOT_SAID = "the sheet does not say"
+_NO_DISTANCE = "the sheet names no population of the sample, or too few are of it"
+_NO_ROH = "the cohort has too few SNVs to tell"
 _NO_ADJ = "nobody has the fields that high quality needs"
 
 NULLS: dict[str, str] = {
@@ -88,8 +111,23 @@ NULLS: dict[str, str] = {
     "haploid": "the assembly has no X or Y",
     "pos": "the line has none", "alt_index": "the whole record",
     "source_version": "the source has no version", "licence": "the source names none",
+    **dict.fromkeys(("het_hom", "ti_tv", "singleton_ti_tv", "ins_del", "error_rate", "ibs0",
+                     "kinship", "concordance"), "it would be a share of nothing"),
+    "dp_mean": "no genotype has DP", "gq_mean": "no genotype has GQ",
+    "sex_by_calls": "too few calls on X and Y",
+    "contamination": "no genotype has what it needs: AD, at a homozygous common SNV",
+    "roh_bases": _NO_ROH, "n_roh": _NO_ROH,
+    "degree": "not related", "in_sheet": _NOT_SAID, "agrees": _NOT_SAID,
+    "father": _NOT_SAID, "mother": _NOT_SAID,
+    "outlier": _NO_DISTANCE, "nearest": "no population has enough people",
 }  # fmt: skip
 """What a null stands for, of columns that have some."""
+
+_NULLS_IN: dict[str, dict[str, str]] = {
+    "sample_qc": {"call_rate": "n_genotypes is 0"},
+    "ancestry": {"distance": _NO_DISTANCE},
+}
+"""What nulls stand for under names whose null means something else elsewhere, by table."""
 
 NEVER = "never null"
 MASKED = "masked, as it would tell of few people; or nothing is known"
@@ -104,11 +142,19 @@ SCHEMA = {n: pl.String for n in ("column", "type", "unit", "null_means", "meanin
 """Columns of a dictionary."""
 
 
-def null_means(column: Column) -> str:
-    """Say what a null in a column stands for; that it has none, if so."""
+def null_means(column: Column, table: str = "") -> str:
+    """Say what a null in a column of a table stands for; that it has none, if so."""
     if column.is_masked:
         return MASKED
-    return NULLS.get(column.name, _OF_SOURCE) if column.nullable else NEVER
+    known = NULLS | _NULLS_IN.get(table, {})
+    return known.get(column.name, _OF_SOURCE) if column.nullable else NEVER
+
+
+def _unit(column: Column, table: str) -> str:
+    """Say what the numbers of a column of a table count; empty: nothing is counted."""
+    if column.name == "sample" and column.dtype == pl.String:
+        return ""
+    return (UNITS | _UNITS_IN.get(table, {})).get(column.name, "")
 
 
 def describe_table(table: Table) -> pl.DataFrame:
@@ -120,12 +166,11 @@ def describe_table(table: Table) -> pl.DataFrame:
         Columns of `SCHEMA`; `unit` is empty where nothing is counted.
     """
     fields = frozenset(table.names) - _FIXED if table.name.startswith("annotations_") else ()
-    units = UNITS | (_OF_A_PERSON if table.name == "samples" else {})
     rows = [
         (c.name, str(c.dtype), "", _OF_SOURCE, c.meaning)
         # Called as the source calls it, whatever the name means here.
         if c.name in fields
-        else (c.name, str(c.dtype), units.get(c.name, ""), null_means(c), c.meaning)
+        else (c.name, str(c.dtype), _unit(c, table.name), null_means(c, table.name), c.meaning)
         for c in table.columns
     ]
     return pl.DataFrame(rows, SCHEMA, orient="row")

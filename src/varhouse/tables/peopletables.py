@@ -224,8 +224,27 @@ SAME_PEOPLE = Table(
     content=False,
 )
 
+PEOPLE_MADE = Table(
+    "people_made",
+    "controlled",
+    "a cohort of which the tables of people are made, and what they are made from",
+    (
+        COHORT,
+        Column("made_from", pl.String, "digest of the cohort's rows that they follow from"),
+        Column("settings", pl.String, "the settings as JSON, thresholds and all"),
+        Column("version", pl.String, "version of varhouse"),
+        _count("n_samples", "samples of the cohort"),
+        _count("n_flagged", "of these with flags"),
+        _count("n_sites", "SNVs that relatedness and ancestry go by"),
+        Column("notes", pl.String, "what could not be said, and why, as a JSON list"),
+    ),
+    partition=("cohort",),
+    sort=("cohort",),
+    content=False,
+)
+
 PEOPLE_TABLES = (
     SAMPLE_QC, SAMPLE_CONTIGS, RELATED, TRIOS, ANCESTRY, ANCESTRY_AXES, ANCESTRY_LOADINGS,
-    SKETCHES, SAME_PEOPLE,
+    SKETCHES, SAME_PEOPLE, PEOPLE_MADE,
 )  # fmt: skip
 """Tables of this module."""

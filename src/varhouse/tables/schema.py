@@ -2,8 +2,8 @@
 
 Writers, readers, the documentation and the tests use these declarations; nothing else
 says what a table holds. What a declaration consists of: `declaration.py`. The tables stand
-in `alleletables.py`, `counttables.py`, `recordtables.py` and `cohorttables.py`, and are
-imported from here.
+in `alleletables.py`, `counttables.py`, `recordtables.py`, `cohorttables.py` and
+`peopletables.py`, and are imported from here.
 """
 
 from varhouse.tables.alleletables import (
@@ -29,6 +29,7 @@ from varhouse.tables.declaration import (
     Table,
     check_table,
 )
+from varhouse.tables.peopletables import PEOPLE_TABLES
 from varhouse.tables.recordtables import (
     BLOCKS,
     CARRIED,
@@ -64,6 +65,7 @@ __all__ = [
     "KITS",
     "LIFTED",
     "PART",
+    "PEOPLE_TABLES",
     "REJECTS",
     "RUNS",
     "SAMPLES",
@@ -90,6 +92,6 @@ TABLES: dict[str, Table] = {
     for t in (
         VARIANTS, IDS, GENES, TRANSCRIPTS, CONTIGS, CONSEQUENCES, FREQUENCIES, TOTALS,
         CALLABLE, SITES, BLOCKS, LIFTED, GENOTYPES, FIELDS, RUNS, CARRIED, KITS, COHORTS,
-        SAMPLES, FILES, HELD_BACK, REJECTS, INGESTS, ACCOUNTS,
+        SAMPLES, FILES, HELD_BACK, REJECTS, INGESTS, ACCOUNTS, *PEOPLE_TABLES,
     )
 }  # fmt: skip

@@ -11,7 +11,22 @@ FORMAT_VERSION = 5
 
 KEY = ("contig", "pos", "ref", "alt", "extent")
 PERSONAL = frozenset(
-    {"sample", "samples", "sample_id", "planes", "flipped", "odd", "odd_text"}
+    {
+        "sample",
+        "samples",
+        "sample_id",
+        "planes",
+        "flipped",
+        "odd",
+        "odd_text",
+        "sample_1",
+        "sample_2",
+        "child",
+        "father",
+        "mother",
+        "first_sample",
+        "sketch",
+    }
 )
 """Names of columns about single people, which no table under `open/` may have."""
 
@@ -136,6 +151,43 @@ ingests controlled plain - ingest_id =
 accounts open plain - ingest_id =
     ingest_id:String:c release:Int64:c operation:String:c started:String:c finished:String:c
     version:String:c account:String:c
+sample_qc controlled plain cohort ordinal =cohort
+    cohort:String:c ordinal:Int32:c sample:String:c n_genotypes:Int64:c n_called:Int64:c
+    call_rate:Float64:nc n_het:Int64:c n_hom_alt:Int64:c het_hom:Float64:nc n_ti:Int64:c
+    n_tv:Int64:c ti_tv:Float64:nc n_singleton:Int64:c n_singleton_ti:Int64:c
+    n_singleton_tv:Int64:c singleton_ti_tv:Float64:nc n_insertion:Int64:c n_deletion:Int64:c
+    ins_del:Float64:nc dp_mean:Float64:nc gq_mean:Float64:nc n_x_het:Int64:c n_x_called:Int64:c
+    n_y_called:Int64:c n_y:Int64:c sex_by_calls:String:nc contamination:Float64:nc
+    n_contamination:Int64:c roh_bases:Int64:nc n_roh:Int64:nc flags:String:c
+    flag_details:String:c
+sample_contigs controlled plain cohort ordinal,contig =cohort
+    cohort:String:c ordinal:Int32:c contig:String:cb n_genotypes:Int64:c n_called:Int64:c
+    n_het:Int64:c n_hom_alt:Int64:c
+related controlled plain cohort ordinal_1,ordinal_2 =cohort
+    cohort:String:c ordinal_1:Int32:c ordinal_2:Int32:c sample_1:String:c sample_2:String:c
+    n_sites:Int64:c ibs0:Float64:nc kinship:Float64:nc degree:Int8:nc relation:String:c
+    in_sheet:String:nc agrees:Boolean:nc
+trios controlled plain cohort ordinal =cohort
+    cohort:String:c ordinal:Int32:c child:String:c father:String:nc mother:String:nc
+    n_sites:Int64:c n_errors:Int64:c error_rate:Float64:nc
+ancestry controlled plain cohort ordinal =cohort
+    cohort:String:c ordinal:Int32:c sample:String:c axes:String:c made_axes:Boolean:c
+    scores:list<Float64>:c population:String:nc distance:Float64:nc outlier:Boolean:nc
+    nearest:String:nc
+ancestry_axes controlled plain cohort axis =cohort
+    cohort:String:c axis:Int32:c eigenvalue:Float64:c variance:Float64:c
+ancestry_loadings controlled plain cohort KEY =cohort
+    contig:String:cb pos:Int32:cb ref:String:c alt:String:c extent:String:cb cohort:String:c
+    center:Float64:c loadings:list<Float64>:c
+sketches controlled plain cohort ordinal =cohort
+    cohort:String:c ordinal:Int32:c sample:String:c scheme:String:c n_sites:Int64:c
+    sketch:Binary:c
+same_people controlled plain cohort ordinal =cohort
+    cohort:String:c ordinal:Int32:c sample:String:c first_cohort:String:c first_sample:String:c
+    n_sites:Int64:c concordance:Float64:nc counted:Boolean:c
+people_made controlled plain cohort cohort =
+    cohort:String:c made_from:String:c settings:String:c version:String:c n_samples:Int64:c
+    n_flagged:Int64:c n_sites:Int64:c notes:String:c
 """
 """A line a table: name, root, whether it is content, partition, order of rows, columns that
 name one row (`=`: those of the order, and more; KEY: the allele's). Then its columns: type,
