@@ -34,7 +34,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class SiteSettings:
-    """Which SNVs relatedness, ancestry and sketches go by.
+    """Which SNVs relatedness, ancestry and sketches go by (`panel.choose_sites`).
 
     Attributes
     ----------
@@ -42,8 +42,15 @@ class SiteSettings:
         Least frequency of the rarer allele in the cohort.
     call_rate
         Least share of people called.
+    inbreeding
+        Least inbreeding coefficient, of alleles whose genotypes are no chance
+        (`panel.NO_CHANCE`): below it far too many are heterozygous, as where two copies of a
+        stretch were read as one. GATK's and gnomAD's limit for such sites; None: not asked.
     spacing
-        Least bases between two.
+        One is taken of each stretch of so many bases; 0: all.
+    enough
+        Where fewer remain (an exome, a panel of genes, one contig), the stretches are halved
+        until there are so many, down to a sixteenth.
     most
         At most this many, spread evenly over the genome; None: all.
     snv_only
@@ -52,7 +59,9 @@ class SiteSettings:
 
     least_af: float = 0.01
     call_rate: float = 0.95
+    inbreeding: float | None = -0.3
     spacing: int = 25_000
+    enough: int = 5_000
     most: int | None = 50_000
     snv_only: bool = True
 
