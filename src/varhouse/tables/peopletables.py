@@ -208,19 +208,30 @@ SKETCHES = Table(
 SAME_PEOPLE = Table(
     "same_people",
     "controlled",
-    "a sample that is a person whom another sample of the store is, too",
+    "two samples of the store that are one person, or twins of one zygote, by their calls",
     (
         COHORT,
         _ORDINAL,
         _SAMPLE,
-        Column("first_cohort", pl.String, "cohort of the sample that the person counts as"),
-        Column("first_sample", pl.String, "id of that sample"),
+        Column("with_cohort", pl.String, "cohort of the other, which goes before this one"),
+        Column("with_sample", pl.String, "id of the other"),
         _count("n_sites", "SNVs at which both are called"),
         _share("concordance", "share of these at which their genotypes are equal"),
-        Column("counted", pl.Boolean, "the sample counts in totals all the same"),
+        _share("kinship", "KING-robust kinship coefficient"),
+        Column(
+            "twins", pl.Boolean, "the sheet says that they are twins, which are two people"
+        ),
+        Column("first_cohort", pl.String, "cohort of the first sample of the person"),
+        Column("first_sample", pl.String, "id of that sample"),
+        Column("counted", pl.Boolean, "the sample counts in totals of all its partitions"),
+        Column(
+            "not_in",
+            pl.List(pl.String),
+            "partitions in whose totals the person counts as another sample, not as this one",
+        ),
     ),
     partition=("cohort",),
-    sort=("ordinal",),
+    sort=("ordinal", "with_cohort", "with_sample"),
     content=False,
 )
 

@@ -25,6 +25,7 @@ PERSONAL = frozenset(
         "father",
         "mother",
         "first_sample",
+        "with_sample",
         "sketch",
     }
 )
@@ -182,9 +183,10 @@ ancestry_loadings controlled plain cohort KEY =cohort
 sketches controlled plain cohort ordinal =cohort
     cohort:String:c ordinal:Int32:c sample:String:c scheme:String:c n_sites:Int64:c
     sketch:Binary:c
-same_people controlled plain cohort ordinal =cohort
-    cohort:String:c ordinal:Int32:c sample:String:c first_cohort:String:c first_sample:String:c
-    n_sites:Int64:c concordance:Float64:nc counted:Boolean:c
+same_people controlled plain cohort ordinal,with_cohort,with_sample =cohort
+    cohort:String:c ordinal:Int32:c sample:String:c with_cohort:String:c with_sample:String:c
+    n_sites:Int64:c concordance:Float64:nc kinship:Float64:nc twins:Boolean:c
+    first_cohort:String:c first_sample:String:c counted:Boolean:c not_in:list<String>:c
 people_made controlled plain cohort cohort =
     cohort:String:c made_from:String:c settings:String:c version:String:c n_samples:Int64:c
     n_flagged:Int64:c n_sites:Int64:c notes:String:c
