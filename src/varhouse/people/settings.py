@@ -1,6 +1,9 @@
 """Thresholds of sample QC, relatedness and ancestry, with the field's documented defaults."""
 
-from dataclasses import dataclass, field
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
@@ -73,3 +76,17 @@ class PeopleSettings:
     limits: Limits = field(default_factory=Limits)
     sites: SiteSettings = field(default_factory=SiteSettings)
     axes: int = 10
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Self:
+        """Take the key `people` of a configuration, or `as_json` read again.
+
+        What is not said is as documented.
+        """
+        rest = {k: v for k, v in said.items() if k not in ("limits", "sites")}
+        limits, sites = said.get("limits") or {}, said.get("sites") or {}
+        return cls(limits=Limits(**limits), sites=SiteSettings(**sites), **rest)
+
+    def as_json(self) -> str:
+        """Give all of them as JSON; the same settings give the same text."""
+        return json.dumps(asdict(self), sort_keys=True)

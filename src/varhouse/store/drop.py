@@ -22,6 +22,7 @@ from varhouse.store.layout import (
 from varhouse.store.leftovers import clear
 from varhouse.store.lifecycle import cohorts_of
 from varhouse.store.lock import store_lock
+from varhouse.store.named import without_naming
 from varhouse.store.reader import Store, open_store
 from varhouse.store.retract import Retraction, callable_files, frequency_files, retract
 from varhouse.store.scrub import Scrubber, accounts_without
@@ -122,6 +123,7 @@ def _changes(
     }
     return [
         Manifest([], _own_partitions(store, cohort)),
+        without_naming(store, [cohort], work / "named"),
         removed.manifest,
         _totals_without(store, cohort, removed.parts, work / "totals"),
         _cohorts_without(store, cohort, work),

@@ -23,9 +23,11 @@ from varhouse.ingest.setup.headers import write_sample_lists
 from varhouse.ingest.setup.kits import KITS
 from varhouse.ingest.setup.known_files import KnownFiles
 from varhouse.ingest.setup.run import FOLDER, SAMPLE_LISTS, Run, RunCohort
+from varhouse.ingest.setup.settings import NOTE
 from varhouse.store.commit import commit, utc_now
 from varhouse.store.layout import check_free_space
 from varhouse.store.ledger import Entry
+from varhouse.store.named import without_naming
 from varhouse.store.peopletexts import PeopleTexts
 from varhouse.store.scrub import accounts_without
 from varhouse.tables.schema import ACCOUNTS, INGESTS
@@ -70,6 +72,7 @@ def carry_out(own: Withdrawal, work: Path, token: str) -> None:
     }
     found += _accounts(own, run, plan, event, work)
     found.append(Manifest([], [("held_back", {"cohort": own.cohort})]))
+    found.append(without_naming(own.base, [own.cohort], work / "named"))
     # A key alone refuses nobody.
     own.ledger.keep_key()
     own.ledger.add(
@@ -105,6 +108,7 @@ def _make_run(own: Withdrawal, work: Path) -> Run:
     stay = [n for f in own.files.left for n in f.stay]
     cohort.kits = kits_of(cohort, own.remembered.config.samples, stay)
     _reached("cut")
+    own_flags = None if config.policy.sample_flags is None else NOTE
     known = KnownFiles(own.path / "_cache")
     inputs = {str(p): known.sha256(p) for p in (config.par, config.aliases) if p is not None}
     run = Run(
@@ -123,12 +127,13 @@ def _make_run(own: Withdrawal, work: Path) -> Run:
         strata=config.strata,
         sources=[],
         source_digests={},
-        # People may go whatever has become of the permits of those who stay.
-        policy=replace(config.policy, rules=""),
+        # People may go whatever has become of the permits, and the flags, of those who stay.
+        policy=replace(config.policy, rules="", sample_flags=own_flags),
         config=json.loads(own.remembered.recorded),
         cohorts=[cohort],
         limits=limits,
         callable=config.callable,
+        people=config.people,
         genotype_fields=config.genotype_fields,
         inputs={**inputs, **config.inputs, **_chain_inputs(cohort, known)},
     )

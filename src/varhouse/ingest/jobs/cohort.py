@@ -25,6 +25,7 @@ from varhouse.ingest.jobs.chunktwice import drop_carried
 from varhouse.ingest.jobs.cohortchunks import CohortChunk, load_chunks
 from varhouse.ingest.jobs.cohortruns import once_each, write_callable
 from varhouse.ingest.jobs.cohortsummary import absent_notes, summarise
+from varhouse.ingest.jobs.flagged import look_at_people
 from varhouse.ingest.jobs.growth import Grown, grow
 from varhouse.ingest.jobs.holding import record_reasons
 from varhouse.ingest.jobs.joinfiles import join_files
@@ -97,6 +98,7 @@ def gather_cohort(run: Run, plan: Plan, name: str, tasks: list[Path], directory:
         taken = _Taken(run, cohort, verdicts, chunks, group_of, labels)
         made = (_grown if cohort.grows else _whole)(taken, summary, directory)
         summary["notes"] += absent_notes(run, cohort, verdicts, summary["n_alleles"])
+        hold = summary["hold"] = look_at_people(run, cohort, made, summary, directory)
     alleles = [
         {
             "path": os.path.relpath(c.alleles, directory),

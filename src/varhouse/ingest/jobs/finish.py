@@ -18,7 +18,7 @@ from varhouse.ingest.jobs.plan import Plan
 from varhouse.ingest.jobs.sides import GENE_MODEL, merge_annotation
 from varhouse.ingest.setup.fingerprints import wanted_fingerprint
 from varhouse.ingest.setup.growing import count_files
-from varhouse.ingest.setup.held import held_fingerprint, held_shards
+from varhouse.ingest.setup.held import flags_basis, held_fingerprint, held_shards
 from varhouse.ingest.setup.known_files import KnownFiles
 from varhouse.ingest.setup.permits import anchor_of
 from varhouse.ingest.setup.run import Run, annotation_of
@@ -26,6 +26,7 @@ from varhouse.ingest.setup.verdict import read_verdict
 from varhouse.store.commit import commit, utc_now
 from varhouse.store.ledger import Ledger
 from varhouse.store.lock import TOKEN
+from varhouse.store.named import without_naming
 from varhouse.store.reader import open_store
 from varhouse.store.releases import find_ingest
 from varhouse.tables.schema import ACCOUNTS, GENES, INGESTS, TRANSCRIPTS, Table
@@ -133,6 +134,8 @@ def _commit_rows(
     _reached("genes")
     own += _account_shards(run, account, operation, work)
     found.append(Manifest([s for s in own if s is not None], replace))
+    if has_data:
+        found.append(without_naming(run.base(), came, work / "named"))
     _reached("ingests")
     release = commit(
         Path(run.store),
@@ -221,6 +224,7 @@ def _held_rows(
             run.limits,
             run.policy.withdrawn,
             run.cohort(n).permits,
+            flags_basis(run.policy, run.people),
         )
         for n, found in verdicts.items()
     }

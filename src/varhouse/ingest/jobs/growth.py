@@ -19,7 +19,14 @@ from varhouse.ingest.jobs.ownrows import said_of
 from varhouse.ingest.setup.run import Run, RunCohort
 from varhouse.store.reader import Store
 from varhouse.tables.labels import Labels
-from varhouse.tables.schema import CALLABLE, FREQUENCIES, KEY_SCHEMA, SAMPLES, WITHIN
+from varhouse.tables.schema import (
+    CALLABLE,
+    FREQUENCIES,
+    KEY_SCHEMA,
+    PEOPLE_TABLES,
+    SAMPLES,
+    WITHIN,
+)
 from varhouse.tables.shards import Shard, write_frame, write_shard
 
 LOST = "lost.parquet"
@@ -71,6 +78,8 @@ def grow(
     leaving = Leaving(cohort.gone, gone["ordinal"].to_list())
     said = _said_anew(run, name, people, stay, directory)
     apart = [CALLABLE.name, FREQUENCIES.name, *(s.table for s in said)]
+    # They are replaced, or taken away (`flagged`).
+    apart += [t.name for t in PEOPLE_TABLES]
     left, removed = take_out(base, name, leaving, stay, directory / "left", apart)
     new = [*(s for s in came if s.table != FREQUENCIES.name), *said, *left]
     shards, removed = join_small(base, name, new, removed, stay, directory / "joined", apart)

@@ -21,7 +21,7 @@ from varhouse.ingest.setup.fingerprints import (
     wanted_fingerprint,
 )
 from varhouse.ingest.setup.growing import Growth, as_they_were, count_files, plan_growth
-from varhouse.ingest.setup.held import held_fingerprint, known_held
+from varhouse.ingest.setup.held import flags_basis, held_fingerprint, known_held
 from varhouse.ingest.setup.kits import bed_digests
 from varhouse.ingest.setup.known_files import KnownFiles
 from varhouse.ingest.setup.permits import Permits
@@ -69,7 +69,10 @@ def changed_cohorts(
             if growth is None and row and cohort.chain is None and not cohort.kits:
                 growth = plan_growth(base, cohort.name, wanted.files, prints, config.limits)
             now = wanted_fingerprint(settings, wanted.said, found)
-            held_for = held_fingerprint(now, config.limits, config.policy.withdrawn, basis)
+            flags = flags_basis(config.policy, config.people)
+            held_for = held_fingerprint(
+                now, config.limits, config.policy.withdrawn, basis, flags
+            )
             if before and before["fingerprint"] == held_for:
                 held.append(_still_held(base, cohort.name, before["reasons"]))
                 continue

@@ -25,6 +25,7 @@ from varhouse.ingest.setup.settings import CallableConfig, Policy, SourceConfig
 from varhouse.ingest.setup.sheets import NO_PEOPLE, read_cohorts, read_samples
 from varhouse.ingest.setup.storednames import Names, Refuses, header_names, refused_by
 from varhouse.ingest.setup.waiting import find_missing
+from varhouse.people.settings import PeopleSettings
 from varhouse.sheettable import Sheet
 from varhouse.sources import read_spec, source_faults
 from varhouse.vcf.text.limits import Limits
@@ -82,6 +83,7 @@ class Config:
     inputs: dict[str, str] = field(default_factory=dict)
     """SHA-256 of the files that were parsed already, by path."""
     kits: KitSheet = field(default_factory=KitSheet)
+    people: PeopleSettings = field(default_factory=PeopleSettings)
     folder: Path = field(default_factory=Path)
     """Where relative paths of the configuration begin."""
 
@@ -186,6 +188,7 @@ def check_config(
         kept_fields(raw.get("genotype_fields", "all")),
         inputs | kits.inputs,
         kits,
+        PeopleSettings.of(said.get("people") or {}),
         base,
     )
 

@@ -19,7 +19,7 @@ from varhouse.yamltext import read_yaml
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 _COLUMN_KEYS = ("kind", "format", "preset", "fields", "columns", "entries")
-_MAPPINGS = ("assembly", "policy", "limits", "callable", "nightly", "calling")
+_MAPPINGS = ("assembly", "policy", "limits", "callable", "people", "nightly", "calling")
 
 
 @dataclass

@@ -15,15 +15,23 @@ from typing import Any
 import polars as pl
 
 from varhouse import __version__
-from varhouse.ingest.setup.settings import text_digest
+from varhouse.ingest.setup.settings import Policy, text_digest
 from varhouse.ingest.setup.verdict import Verdict, file_columns
+from varhouse.people.settings import PeopleSettings
 from varhouse.store.reader import Store
 from varhouse.tables.schema import HELD_BACK
 from varhouse.tables.shards import Shard, write_shard
 from varhouse.vcf.text.limits import Limits
 
 
-def held_fingerprint(cohort: str, limits: Limits, withdrawn: str, permits: str = "") -> str:
+def flags_basis(policy: Policy, people: PeopleSettings) -> str:
+    """Say what decides whether flags hold a cohort back; empty: they are not asked for."""
+    return "" if policy.sample_flags is None else f"{policy.sample_flags} {people.as_json()}"
+
+
+def held_fingerprint(
+    cohort: str, limits: Limits, withdrawn: str, permits: str = "", flags: str = ""
+) -> str:
     """Digest what decides that a cohort is held back.
 
     Parameters
@@ -36,8 +44,10 @@ def held_fingerprint(cohort: str, limits: Limits, withdrawn: str, permits: str =
         `policy.withdrawn`: it is no part of how a cohort goes in, but of whether it does.
     permits
         What the answer of rules follows from (`permits.Permits.state`); empty without rules.
+    flags
+        See `flags_basis`.
     """
-    more = (permits,) if permits else ()
+    more = (*([permits] if permits else []), *([flags] if flags else []))
     return text_digest(cohort, asdict(limits), withdrawn, __version__, *more)
 
 

@@ -20,7 +20,7 @@ from varhouse.ingest.setup.assembly import (
     settle_assembly,
 )
 from varhouse.ingest.setup.changed import changed_cohorts, recorded_text
-from varhouse.ingest.setup.held import known_held
+from varhouse.ingest.setup.held import flags_basis, known_held
 from varhouse.ingest.setup.kits import check_beds
 from varhouse.ingest.setup.known_files import KnownFiles
 from varhouse.ingest.setup.permits import NO_RULES, Permits
@@ -96,7 +96,8 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
         *(f"sources: {n} is no longer there: its table goes" for n in gone),
         *(["genes: no longer there: consequences and genes go"] if genes_gone else []),
     ]
-    identity = _identity(base.release, genes, digests, cohorts, config.limits)
+    flags = flags_basis(config.policy, config.people)
+    identity = _identity(base.release, genes, digests, cohorts, config.limits, flags)
     ingest_id = f"{base.release + 1:06d}-{identity[:8]}"
     has_alleles = "variants" in base.tables
     work = store_path / "_staging" / ingest_id
@@ -123,6 +124,7 @@ def prepare(store_path: Path, config: "Config", started: str, *, rehash: bool = 
         config={**config.raw, FOLDER: str(config.folder)},
         limits=config.limits,
         callable=config.callable,
+        people=config.people,
         cohorts=cohorts,
         unchanged=unchanged,
         held_before=held,
@@ -170,6 +172,7 @@ def _identity(
     sources: dict[str, str],
     cohorts: list[RunCohort],
     limits: Limits,
+    flags: str,
 ) -> str:
     """Digest what an ingest does and from which release it starts."""
     return text_digest(
@@ -183,6 +186,7 @@ def _identity(
             for c in cohorts
         ],
         limits,
+        *([flags] if flags else []),
     )
 
 

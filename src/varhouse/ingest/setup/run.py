@@ -31,6 +31,7 @@ from varhouse.ingest.setup.settings import (
     text_digest,
 )
 from varhouse.ingest.setup.sizing import Jobs
+from varhouse.people.settings import PeopleSettings
 from varhouse.store.reader import Store, open_store
 from varhouse.vcf.text.limits import Limits
 
@@ -148,6 +149,7 @@ class Run:
     inputs: dict[str, str] = field(default_factory=dict)
     jobs: Jobs = field(default_factory=Jobs)
     genotype_fields: list[str] | None = None
+    people: PeopleSettings = field(default_factory=PeopleSettings)
     version: str = __version__
 
     def save(self) -> Path:
@@ -291,6 +293,7 @@ def load_run(path: Path) -> Run:
     data["sources"] = [SourceConfig(**s) for s in data["sources"]]
     data["cohorts"] = [RunCohort(**c) for c in data["cohorts"]]
     data["jobs"] = Jobs(**data["jobs"])
+    data["people"] = PeopleSettings.of(data["people"])
     return Run(**data)
 
 

@@ -10,6 +10,9 @@ from varhouse.tables.statistics import Adjust
 LEAVE_OUT = "leave_out"
 """`policy.withdrawn`: an ingest takes a file in without people who were withdrawn."""
 
+NOTE, HOLD = "note", "hold"
+"""`policy.sample_flags`: samples with flags are told, or hold their cohort back."""
+
 
 @dataclass
 class Policy:
@@ -32,6 +35,9 @@ class Policy:
     """
     small_counts: str | dict[str, Any] | None = None
     """How small counts are protected in what others see (`varhouse.disclosure`)."""
+    sample_flags: str | None = None
+    """`note`: tables of people are made of a cohort that comes in; `hold`: and it is held back
+    if a sample is flagged. None: they are not made."""
 
     def __post_init__(self) -> None:
         """Take thresholds as a configuration or a JSON file says them."""
@@ -41,9 +47,9 @@ class Policy:
     def of_rows(self) -> dict[str, Any]:
         """Give what of it decides rows: whether people are left out shows in who is in.
 
-        Rules decide whether a cohort goes in, and small counts what is shown of it.
+        Rules and flags decide whether a cohort goes in, and small counts what is shown of it.
         """
-        others = ("withdrawn", "rules", "small_counts")
+        others = ("withdrawn", "rules", "small_counts", "sample_flags")
         return {k: v for k, v in asdict(self).items() if k not in others}
 
     def has_runs(self, *, gvcf: bool) -> bool:
