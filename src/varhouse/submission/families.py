@@ -105,7 +105,7 @@ def connected_parts(people: People) -> Ints:
 
 def find_circle(people: People) -> list[int]:
     """Find people each of whom is a parent of the one before; none if there are none."""
-    depth = _depths(*blood(people))
+    depth = depths(*blood(people))
     left = np.flatnonzero(depth < 0)
     if not len(left):
         return []
@@ -118,7 +118,7 @@ def find_circle(people: People) -> list[int]:
     return way[way.index(at) :]
 
 
-def _depths(father: Ints, mother: Ints) -> Ints:
+def depths(father: Ints, mother: Ints) -> Ints:
     """Give the longest way down to each person; -1 for those in or below a circle."""
     n = len(father)
     depth = np.full(n, -1, np.int32)
@@ -193,7 +193,7 @@ class _Rows:
     n_cases: int
 
     def work_out(self) -> dict[str, Ints]:
-        depth = _depths(self.father.astype(np.int32), self.mother.astype(np.int32))
+        depth = depths(self.father.astype(np.int32), self.mother.astype(np.int32))
         order = np.argsort(depth, kind="stable")
         ends = np.cumsum(np.bincount(depth)) if len(depth) else np.array([], int)
         layers = np.split(order, ends[:-1]) if len(ends) else []

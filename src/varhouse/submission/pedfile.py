@@ -63,7 +63,8 @@ SHEET = SheetKind(
 COLUMNS = ("family", "person", "father", "mother", "sex", "affected", "disease", "icd10",
            "omim", "adopted", "cohort")  # fmt: skip
 
-_NOBODY = ("0", "-", ".", "na", "n/a", "-9", "none", "无", "不详", "未知", "unknown")
+NOBODY = ("0", "-", ".", "na", "n/a", "-9", "none", "无", "不详", "未知", "unknown")
+"""How a sheet says that a parent is not known, as `plain` gives it."""
 _SEX = {
     "1": MALE, "m": MALE, "male": MALE, "男": MALE, "男性": MALE,
     "2": FEMALE, "f": FEMALE, "female": FEMALE, "女": FEMALE, "女性": FEMALE,
@@ -232,7 +233,7 @@ def _decode(rows: pl.DataFrame, said: Said, affected: int | None) -> pl.DataFram
 
 
 def _parent(rows: pl.DataFrame, column: str) -> pl.Expr:
-    nobody = [v for v in rows[column].unique().to_list() if v == "" or plain(v) in _NOBODY]
+    nobody = [v for v in rows[column].unique().to_list() if v == "" or plain(v) in NOBODY]
     none = pl.col(column).is_in(nobody)
     return pl.when(none).then(pl.lit("")).otherwise(pl.col(column)).alias(column)
 
@@ -322,26 +323,44 @@ def _illness(rows: pl.DataFrame, place: dict[str, int]) -> pl.DataFrame:
     )
 
 
+def wrong_parents(people: People, n: int) -> dict[str, Ints]:
+    """Find parents that cannot be.
+
+    Parameters
+    ----------
+    n
+        How many people, from the first, are looked at.
+
+    Returns
+    -------
+    dict[str, int[k]]
+        The children, by what is wrong: `father_sex`, `mother_sex`, `own_parent`,
+        `same_parent` (keys of `texts.PED`).
+    """
+    own = np.arange(n)
+    found: dict[str, Ints] = {}
+    wrong = (
+        ("father", FEMALE, people.father[:n]),
+        ("mother", MALE, people.mother[:n]),
+    )
+    for role, sex, parents in wrong:
+        sexes = np.where(parents >= 0, people.sex[parents], UNKNOWN)
+        found[f"{role}_sex"] = np.flatnonzero(sexes == sex).astype(np.int32)
+    father, mother = people.father[:n], people.mother[:n]
+    found["own_parent"] = np.flatnonzero((father == own) | (mother == own)).astype(np.int32)
+    both = (father >= 0) & (father == mother)
+    found["same_parent"] = np.flatnonzero(both).astype(np.int32)
+    return found
+
+
 def _check_parents(people: People, where: list[str], said: Said) -> None:
     """Check that fathers are not female, mothers not male, and nobody is his own parent."""
     n = len(where)
-    lines = []
-    for role, wrong, parents in (
-        ("father", FEMALE, people.father[:n]),
-        ("mother", MALE, people.mother[:n]),
-    ):
-        has = parents >= 0
-        sexes = np.where(has, people.sex[parents], UNKNOWN)
-        lines += [
-            PED[f"{role}_sex"].say(at=where[i])
-            for i in np.flatnonzero(sexes == wrong).tolist()
-        ]
-        lines += [
-            PED["own_parent"].say(at=where[i])
-            for i in np.flatnonzero(parents == np.arange(n)).tolist()
-        ]
-    both = (people.father[:n] >= 0) & (people.father[:n] == people.mother[:n])
-    lines += [PED["same_parent"].say(at=where[i]) for i in np.flatnonzero(both).tolist()]
+    lines = [
+        PED[what].say(at=where[i])
+        for what, children in wrong_parents(people, n).items()
+        for i in children.tolist()
+    ]
     # A person without a row who is a father here and a mother there.
     ghosts = np.arange(n, len(people.name))
     mixed = np.intersect1d(ghosts, np.intersect1d(people.father, people.mother))
