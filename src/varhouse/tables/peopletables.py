@@ -107,8 +107,8 @@ RELATED = Table(
         Column(
             "relation",
             pl.String,
-            "duplicate_or_twin, parent_child, siblings, second_degree, third_degree or"
-            " unrelated",
+            "duplicate_or_twin, parent_child, siblings, first_degree (too few sites to say"
+            " which), second_degree, third_degree or unrelated",
         ),
         Column("in_sheet", pl.String, "relation by the sheet", nullable=True),
         Column("agrees", pl.Boolean, "the sheet says the same; null: nothing", nullable=True),
