@@ -10,29 +10,38 @@ from typing import Any, Self
 class Limits:
     """Thresholds past which a sample is flagged; None: not asked.
 
-    Defaults are gnomAD's hard filters of genomes (v3, v4: `hard_filters.py` of
-    gnomad_qc@48de9bdb), which are meant for whole genomes.
-
     Attributes
     ----------
     call_rate
-        Least share of genotypes called.
+        Least share of genotypes called. .97: Anderson et al., Nat Protoc 2010, 5:1564, who
+        take out samples that lack 3 to 7 %.
     het_hom
-        Greatest ratio of heterozygous to homozygous non-reference genotypes.
+        Greatest ratio of heterozygous to homozygous non-reference genotypes. 10: gnomAD v4
+        (gnomad_qc `hard_filters.py`); of genomes v3 took 3.3 (`sample_qc.py`), which few rare
+        variants of a small region pass.
     n_singleton
-        Most singletons; asked of cohorts with assay WGS alone, unless configured.
+        Most singletons, of cohorts with 100 people or more. 100,000: genomes of gnomAD v3;
+        exomes of v4 5,000.
     contamination
         Greatest CHARR.
     mad
         Median absolute deviations within population and assay beyond which a figure stands
-        out (gnomAD `compute_stratified_metrics_filter`: 4).
+        out; of singletons twice as many. 4 and 8: gnomAD (`outlier_filtering.py` of v4,
+        `compute_stratified_metrics_filter`).
+    two_x, one_x
+        `x_f` below the one is two X, above the other one X (see `people.sexcall`).
+    y_called
+        Least share of the sites of Y called where there is one.
     """
 
-    call_rate: float | None = 0.99
+    call_rate: float | None = 0.97
     het_hom: float | None = 10
-    n_singleton: int | None = 5_000
+    n_singleton: int | None = 100_000
     contamination: float | None = 0.015
     mad: float | None = 4
+    two_x: float = 0.5
+    one_x: float = 0.7
+    y_called: float = 0.5
 
 
 @dataclass(frozen=True)

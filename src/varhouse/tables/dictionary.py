@@ -35,11 +35,12 @@ UNITS: dict[str, str] = {
     "n_genotypes": "genotypes", "n_called": "genotypes", "n_contamination": "genotypes",
     **dict.fromkeys(("n_ti", "n_tv", "n_insertion", "n_deletion"), "copies"),
     **dict.fromkeys(("n_singleton", "n_singleton_ti", "n_singleton_tv"), "alleles"),
-    **dict.fromkeys(("n_x_het", "n_x_called", "n_y_called", "n_y", "n_sites", "n_errors"),
-                    "SNVs"),
+    **dict.fromkeys(("n_x_het", "n_x_nonref", "n_x_called", "n_y_called", "n_y", "n_sites",
+                     "n_errors"), "SNVs"),
     **dict.fromkeys(("het_hom", "ti_tv", "singleton_ti_tv", "ins_del"), "ratio"),
     **dict.fromkeys(("ibs0", "error_rate", "variance", "concordance", "center",
                      "contamination"), "share"),
+    "x_f": "coefficient",
     "dp_mean": "reads", "gq_mean": "phred", "roh_bases": "bases", "n_roh": "runs",
     "ordinal_1": _ORDINAL, "ordinal_2": _ORDINAL, "axis": "number, 1-based",
     "kinship": "coefficient", "degree": "degree", "scores": "of each axis",
@@ -55,7 +56,7 @@ _OF_A_PERSON = {
 _UNITS_IN: dict[str, dict[str, str]] = {
     "samples": _OF_A_PERSON,
     "sample_qc": {n: "genotypes" for n in ("n_het", "n_hom_alt")},
-    "sample_contigs": {n: "genotypes" for n in ("n_het", "n_hom_alt")},
+    "sample_contigs": {n: "genotypes" for n in ("n_het", "n_hom_alt", "n_hemi")},
     "ancestry": {"distance": "deviations"},
     "people_made": {"n_samples": "samples"},
 }
@@ -114,7 +115,7 @@ NULLS: dict[str, str] = {
     **dict.fromkeys(("het_hom", "ti_tv", "singleton_ti_tv", "ins_del", "error_rate", "ibs0",
                      "kinship", "concordance"), "it would be a share of nothing"),
     "dp_mean": "no genotype has DP", "gq_mean": "no genotype has GQ",
-    "sex_by_calls": "too few calls on X and Y",
+    "sex_by_calls": "too few calls on X", "x_f": "too few calls on X",
     "contamination": "no genotype has what it needs: AD, at a homozygous common SNV",
     "roh_bases": _NO_ROH, "n_roh": _NO_ROH,
     "degree": "not related", "in_sheet": _NOT_SAID, "agrees": _NOT_SAID,
@@ -124,7 +125,7 @@ NULLS: dict[str, str] = {
 """What a null stands for, of columns that have some."""
 
 _NULLS_IN: dict[str, dict[str, str]] = {
-    "sample_qc": {"call_rate": "n_genotypes is 0"},
+    "sample_qc": {"call_rate": "n_genotypes is 0, or the file lists only variants"},
     "ancestry": {"distance": _NO_DISTANCE},
 }
 """What nulls stand for under names whose null means something else elsewhere, by table."""

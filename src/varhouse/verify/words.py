@@ -157,13 +157,13 @@ sample_qc controlled plain cohort ordinal =cohort
     call_rate:Float64:nc n_het:Int64:c n_hom_alt:Int64:c het_hom:Float64:nc n_ti:Int64:c
     n_tv:Int64:c ti_tv:Float64:nc n_singleton:Int64:c n_singleton_ti:Int64:c
     n_singleton_tv:Int64:c singleton_ti_tv:Float64:nc n_insertion:Int64:c n_deletion:Int64:c
-    ins_del:Float64:nc dp_mean:Float64:nc gq_mean:Float64:nc n_x_het:Int64:c n_x_called:Int64:c
-    n_y_called:Int64:c n_y:Int64:c sex_by_calls:String:nc contamination:Float64:nc
-    n_contamination:Int64:c roh_bases:Int64:nc n_roh:Int64:nc flags:String:c
-    flag_details:String:c
+    ins_del:Float64:nc dp_mean:Float64:nc gq_mean:Float64:nc n_x_het:Int64:c
+    n_x_nonref:Int64:c n_x_called:Int64:c x_f:Float64:nc n_y_called:Int64:c n_y:Int64:c
+    sex_by_calls:String:nc contamination:Float64:nc n_contamination:Int64:c
+    roh_bases:Int64:nc n_roh:Int64:nc flags:String:c flag_details:String:c
 sample_contigs controlled plain cohort ordinal,contig =cohort
     cohort:String:c ordinal:Int32:c contig:String:cb n_genotypes:Int64:c n_called:Int64:c
-    n_het:Int64:c n_hom_alt:Int64:c
+    n_het:Int64:c n_hom_alt:Int64:c n_hemi:Int64:c
 related controlled plain cohort ordinal_1,ordinal_2 =cohort
     cohort:String:c ordinal_1:Int32:c ordinal_2:Int32:c sample_1:String:c sample_2:String:c
     n_sites:Int64:c ibs0:Float64:nc kinship:Float64:nc degree:Int8:nc relation:String:c
