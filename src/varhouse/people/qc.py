@@ -10,7 +10,6 @@ have an allele, by its runs: its own records say nothing of what it lacks. A fil
 that lists only variants tells of no other site, so it has no call rate.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ import polars as pl
 
 from varhouse.people.calls import AUTOSOME, Bools, CohortCalls, Int64, Sites, X, Y
 from varhouse.people.counts import COUNTS, Int32, count_rows
+from varhouse.people.depths import read_depths
 from varhouse.people.flags import flag
 from varhouse.people.panel import PackedCalls
 from varhouse.people.runcalls import RunCalls
@@ -96,7 +96,8 @@ def sample_qc(
     sheet = _sheet(store, cohort)
     rows = _figures(calls, counts, sheet)
     rows = call_sex(rows, settings.limits)
-    for frame in _further(store, cohort, packed):
+    further = [read_depths(store, cohort)]
+    for frame in further:
         rows = rows.join(frame, on="ordinal", how="left", maintain_order="left")
     rows = flag(_with_schema(rows), sheet, settings.limits)
     return Qc(rows, _contigs(calls, counts, sheet["ordinal"]))
@@ -205,11 +206,6 @@ def _is_full(calls: CohortCalls, counts: CohortCounts) -> Bools:
             out[ordinals] = True
     out[counts.by_runs] = True
     return out
-
-
-def _further(store: Store, cohort: str, packed: PackedCalls | None) -> Iterator[pl.DataFrame]:
-    """Give figures that do not follow from counts, by ordinal."""
-    yield from ()
 
 
 def _with_schema(rows: pl.DataFrame) -> pl.DataFrame:
