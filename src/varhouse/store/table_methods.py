@@ -218,10 +218,6 @@ class TableMethods:
         """Scan the SNVs that axes of ancestry are made of, with their weights."""
         return self.table("ancestry_loadings", region, cohort=cohort)
 
-    def sketches(self, *, cohort: Wanted = None) -> pl.LazyFrame:
-        """Scan the keyed sketches of the samples."""
-        return self.table("sketches", cohort=cohort)
-
     def same_people(self, *, cohort: Wanted = None) -> pl.LazyFrame:
         """Scan the samples of people who stand in the store more than once."""
         return self.table("same_people", cohort=cohort)

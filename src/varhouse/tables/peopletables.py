@@ -200,23 +200,6 @@ ANCESTRY_LOADINGS = Table(
     content=False,
 )
 
-SKETCHES = Table(
-    "sketches",
-    "controlled",
-    "a keyed sketch of a sample's genotypes, by which the same person is found",
-    (
-        COHORT,
-        _ORDINAL,
-        _SAMPLE,
-        Column("scheme", pl.String, "how it was made, and a check of the key"),
-        _count("n_sites", "SNVs that went in"),
-        Column("sketch", pl.Binary, "the sketch"),
-    ),
-    partition=("cohort",),
-    sort=("ordinal",),
-    content=False,
-)
-
 SAME_PEOPLE = Table(
     "same_people",
     "controlled",
@@ -268,6 +251,6 @@ PEOPLE_MADE = Table(
 
 PEOPLE_TABLES = (
     SAMPLE_QC, SAMPLE_CONTIGS, RELATED, TRIOS, ANCESTRY, ANCESTRY_AXES, ANCESTRY_LOADINGS,
-    SKETCHES, SAME_PEOPLE, PEOPLE_MADE,
+    SAME_PEOPLE, PEOPLE_MADE,
 )  # fmt: skip
 """Tables of this module."""

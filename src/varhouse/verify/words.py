@@ -26,7 +26,6 @@ PERSONAL = frozenset(
         "mother",
         "first_sample",
         "with_sample",
-        "sketch",
     }
 )
 """Names of columns about single people, which no table under `open/` may have."""
@@ -180,9 +179,6 @@ ancestry_axes controlled plain cohort axis =cohort
 ancestry_loadings controlled plain cohort KEY =cohort
     contig:String:cb pos:Int32:cb ref:String:c alt:String:c extent:String:cb cohort:String:c
     center:Float64:c loadings:list<Float64>:c
-sketches controlled plain cohort ordinal =cohort
-    cohort:String:c ordinal:Int32:c sample:String:c scheme:String:c n_sites:Int64:c
-    sketch:Binary:c
 same_people controlled plain cohort ordinal,with_cohort,with_sample =cohort
     cohort:String:c ordinal:Int32:c sample:String:c with_cohort:String:c with_sample:String:c
     n_sites:Int64:c concordance:Float64:nc kinship:Float64:nc twins:Boolean:c
