@@ -187,6 +187,8 @@ def make_people_store(
         text += ["\t".join(row.get(c, "") for c in columns) for row in sheet]
         (folder / "samples.tsv").write_text("\n".join(text) + "\n")
         settings["samples"] = "samples.tsv"
+    else:
+        settings["policy"] = {"unlisted_samples": "unknown"}
     (folder / "config.yaml").write_text(json.dumps({**settings, **(config or {})}))
     account = ingest_here(folder / "store", folder / "config.yaml")
     assert not account.get("held_back"), account
