@@ -53,6 +53,11 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--audience", choices=ROLES, metavar="ROLE", help=f"for whom: {', '.join(ROLES)}"
     )
+    parser.add_argument(
+        "--colour-by",
+        metavar="COLUMN",
+        help="colour people by a column of the sample sheet (default: population, else sex)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -61,10 +66,16 @@ def run(args: argparse.Namespace) -> int:
     began = time.perf_counter()
     from varhouse import open as open_store
     from varhouse.cli.answers import asked_audience
+    from varhouse.governed import CONTROLLED
     from varhouse.report import find_ingest, make_page
     from varhouse.vcf.account.problems import RULES
 
     out: Path = args.output
+    if args.colour_by and asked_audience(args) != CONTROLLED:
+        raise UsageError(
+            "--colour-by is about single people, who are not in this report",
+            "leave it out, or the option that limits the report",
+        )
     if not out.parent.is_dir():
         raise UsageError(f"-o {out}: there is no folder {out.parent}", "make it first")
     if out.is_dir():
@@ -72,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     meanings = {r.code: f"{r.name.replace('_', ' ')}; fix: {r.fix}" for r in RULES.values()}
     meanings |= {r.name: r.fix for r in RULES.values()}
     ingest = find_ingest(args.store, args.ingest, asked_audience(args), open_store)
-    page = make_page(ingest, meanings, out.absolute().parent)
+    page = make_page(ingest, meanings, out.absolute().parent, args.colour_by)
     write_text(out, page)
     logging.getLogger("varhouse.report").info(
         "ingest %s, release %s: %s, %s kB, %.1f s",

@@ -43,7 +43,7 @@ def make_document(
     if script:
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         policy += f"; script-src 'sha256-{digest}'"
-        does = "its script only sorts tables"
+        does = "its script only sorts and filters tables"
         code = f"<script>{script}</script>"
     kept = [s for s in sections if s[2]]
     links = "".join(f'<a href="#{name}">{escape(head)}</a>' for name, head, _ in kept)

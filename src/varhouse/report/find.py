@@ -12,6 +12,7 @@ from varhouse.errors import StoreError, nearest
 from varhouse.governed import CONTROLLED
 from varhouse.store.reader import Store, open_store
 from varhouse.store.releases import list_releases, read_release
+from varhouse.tables.peopletables import PEOPLE_TABLES
 
 _CONFIG = ("strata", "policy")
 """What a public account tells of the configuration."""
@@ -32,12 +33,15 @@ class Ingest:
         True if that is the release which the ingest made.
     known
         Rows of the table `cohorts` of the cohorts that this ingest brought, by name.
+    newest
+        The store at the newest release; None: as `store`.
     """
 
     row: dict[str, Any]
     store: Store
     own_release: bool
     known: dict[str, dict[str, Any]] = field(default_factory=dict)
+    newest: Store | None = None
 
     @property
     def id(self) -> str:
@@ -48,6 +52,20 @@ class Ingest:
     def is_public(self) -> bool:
         """Tell whether the page may be given to anybody."""
         return self.store.view.is_limited
+
+    def people_store(self) -> tuple[Store, list[str]]:
+        """Give the release whose tables of people are shown, and the cohorts they are of.
+
+        They may be made after the ingest (`varhouse people update`): what the release lacks
+        is read from the newest one, of those cohorts that are still as the ingest left them.
+        """
+        newest = self.newest
+        has_own = any(t.name in self.store.tables for t in PEOPLE_TABLES)
+        if newest is None or has_own or newest.release == self.store.release:
+            return self.store, list(self.known)
+        rows = newest.scan("cohorts").filter(pl.col("ingest_id") == self.id).collect()
+        same = set(rows["cohort"])
+        return newest, [c for c in self.known if c in same]
 
     def rejects(self) -> pl.DataFrame | None:
         """Give the rejects by reason as the account counts them; None: count the table.
@@ -166,7 +184,7 @@ def find_ingest(
         store.scan("cohorts").filter(pl.col("ingest_id") == wanted).sort("cohort").collect()
     )
     cohorts = {r["cohort"]: r for r in known.to_dicts()}
-    return Ingest(row, store, store.release == row["release"], cohorts)
+    return Ingest(row, store, store.release == row["release"], cohorts, newest)
 
 
 def _release_of(

@@ -97,7 +97,7 @@ def measure(store: Store, cohorts: list[str]) -> Measures:
     """
     width, contigs = _position_bins(store, cohorts)
     found: dict[str, list[pl.DataFrame]] = {n: [] for n in _GROUPS}
-    for part, window in _windows(store, cohorts):
+    for part, window in windows(store, cohorts):
         for name, frame in _window(store, cohorts, part, window, width).items():
             found[name].append(frame)
     added = {name: _add_up(name, frames) for name, frames in found.items()}
@@ -201,7 +201,7 @@ def _round_up(value: float) -> int:
         step *= 10
 
 
-def _windows(store: Store, cohorts: list[str]) -> Iterator[tuple[str, Window]]:
+def windows(store: Store, cohorts: list[str]) -> Iterator[tuple[str, Window]]:
     """Cut the partitions into windows of at most WINDOW_ROWS rows to hold."""
     files = _frequency_files(store, cohorts)
     if files.is_empty():
@@ -312,7 +312,7 @@ def _others(rows: pl.LazyFrame, totals: pl.LazyFrame) -> dict[str, pl.DataFrame]
         .collect(engine="streaming")
     )
     x, y = pl.col("fx"), pl.col("fy")
-    grid = both.group_by("cohort", x=_angular_bin(x), y=_angular_bin(y)).agg(n=pl.len())
+    grid = both.group_by("cohort", x=angular_bin(x), y=angular_bin(y)).agg(n=pl.len())
     sums = both.group_by("cohort").agg(
         n=pl.len(),
         sx=x.sum(),
@@ -324,7 +324,7 @@ def _others(rows: pl.LazyFrame, totals: pl.LazyFrame) -> dict[str, pl.DataFrame]
     return {"others": grid, "agreement": sums}
 
 
-def _angular_bin(value: pl.Expr) -> pl.Expr:
+def angular_bin(value: pl.Expr) -> pl.Expr:
     """Bin on the scale arcsin(sqrt(p)), where sampling scatters alike at every p.
 
     Freeman MF, Tukey JW (1950), Ann Math Stat 21:607.

@@ -9,14 +9,23 @@ import polars as pl
 
 from varhouse.quantities import plural
 from varhouse.report import bars, charts, strips
+from varhouse.report.allelesection import (
+    hwe_section,
+    sources_section,
+    weight_section,
+)
 from varhouse.report.assessed import assessed, called_along, summary
 from varhouse.report.attacks import attacks
 from varhouse.report.charts import Figure, Styles
+from varhouse.report.compared import compare
 from varhouse.report.document import make_document
 from varhouse.report.find import Ingest
 from varhouse.report.lineage import lineage_section
 from varhouse.report.measure import Measures, first_rejects, measure, rejects_by_reason
 from varhouse.report.people import count_summary, outliers, read_people
+from varhouse.report.peoplesection import people_sections
+from varhouse.report.peopletables import read_people_tables
+from varhouse.report.samples import SCRIPT, STYLE
 from varhouse.report.svg import STYLES
 from varhouse.report.tables import download, facts, figure, frame_table, table
 from varhouse.report.words import duration, headline, total, with_meaning
@@ -30,7 +39,10 @@ NAMED = 40
 
 
 def make_page(
-    ingest: Ingest, meanings: Mapping[str, str] | None = None, folder: Path | None = None
+    ingest: Ingest,
+    meanings: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    colour_by: str | None = None,
 ) -> str:
     """Make the report of an ingest: one HTML document without outside resources.
 
@@ -43,23 +55,43 @@ def make_page(
         Problem code and reject reason to a few words.
     folder
         Where the page will lie, for links to other pages; None: without these.
+    colour_by
+        Column of the sample sheet that colours people; None: population, else sex.
 
     Returns
     -------
     str
         The document. The same store and ingest give the same text.
+
+    Raises
+    ------
+    UsageError
+        If nobody has a column `colour_by`.
     """
     words = dict(meanings or {})
     names = list(ingest.known)
     measures = measure(ingest.store, names)
+    found = compare(ingest.store, names)
     styles = _styles(ingest)
+    people = (
+        None if ingest.is_public else read_people_tables(*ingest.people_store(), colour_by)
+    )
+    has_samples = people is not None and not people.samples.is_empty()
     sections = [
         ("cohorts", "Cohorts", _cohorts(ingest, words, measures)),
         ("alleles", "Alleles", _alleles(ingest, measures, styles)),
         ("assessed", "Assessed, variant or not", _assessed(ingest, measures, styles)),
         ("against", "Against the other cohorts", _against(ingest, measures, styles)),
+        ("sources", "Against known frequencies", sources_section(ingest, found)),
+        ("weight", "Alleles of weight", weight_section(ingest, found)),
+        ("hwe", "Hardy-Weinberg proportions", hwe_section(ingest, found)),
         ("attacks", "What could be learned of people", attacks(ingest)),
-        ("people", "People", "" if ingest.is_public else _people(ingest, styles)),
+        *(people_sections(ingest, people) if people else ()),
+        (
+            "people",
+            "Counts of people",
+            "" if people is None else _people(ingest, styles, has_flags=has_samples),
+        ),
         ("refused", "Rejected", _refused(ingest, words, styles)),
         ("run", "Time and memory", _run(ingest)),
         ("lineage", "From reads to calls", _lineage(ingest, folder)),
@@ -74,6 +106,8 @@ def make_page(
         badge,
         f'<p class="headline">{escape(headline(ingest))}</p>{_tiles(ingest)}',
         sections,
+        style=STYLE if has_samples else "",
+        script=SCRIPT if has_samples else "",
     )
 
 
@@ -284,7 +318,8 @@ def _against(ingest: Ingest, measures: Measures, styles: Styles) -> str:
     return text
 
 
-def _people(ingest: Ingest, styles: Styles) -> str:
+def _people(ingest: Ingest, styles: Styles, *, has_flags: bool) -> str:
+    """Tell of counts of people; with stored flags no rule of the page's own names anybody."""
     people = read_people(ingest.store, list(ingest.known))
     if people.is_empty():
         return ""
@@ -293,13 +328,13 @@ def _people(ingest: Ingest, styles: Styles) -> str:
         strips.ratio_strip(people, "het_hom", styles),
         strips.missing_strip(people, styles),
     ]
-    text = _plots(found, styles, ingest)
+    text = "" if has_flags else _plots(found, styles, ingest)
     prefix = f"varhouse-{ingest.id}"
     samples = people.drop("ordinal").with_columns(
         pl.col("ts_tv", "het_hom").round(4), pl.col("^.*_far$").round(2)
     )
     strange = outliers(people)
-    if strange.height:
+    if strange.height and not has_flags:
         shown = strange.head(NAMED).with_columns(
             pl.col("value", "median", "distance").round(3)
         )
@@ -315,7 +350,7 @@ def _people(ingest: Ingest, styles: Styles) -> str:
     text += (
         "<h3>Counts per sample</h3><p>Over the people of each cohort. Het, hom-alt, hemi and "
         "missing are genotypes; SNV, indel, Ti and Tv are copies of alleles carried. "
-        f'<span id="samples-data">{download(samples, f"{prefix}-samples")}</span></p>'
+        f'<span id="counts-data">{download(samples, f"{prefix}-samples")}</span></p>'
         f"<details><summary>{plural(people.height, 'sample')} of "
         f"{plural(people['cohort'].n_unique(), 'cohort')}</summary>"
         f"{table(head, [_plain(r) for r in summary.rows()])}</details>"

@@ -88,6 +88,9 @@ svg .diagonal{stroke:var(--ink);stroke-width:1;stroke-dasharray:4 3;opacity:.6}
 svg .median{stroke:var(--ink);stroke-width:2}
 svg .beyond{fill:var(--soft)}
 svg .ring{fill:none;stroke:var(--warn);stroke-width:1.8}
+svg.mpl *{stroke-linejoin:round}
+svg .dots{fill:none;stroke-linecap:round}
+.key span{font-size:1.05em;line-height:1}
 svg.narrow{display:block}svg.wide{display:none}
 @media (min-width:820px){figure svg.narrow{display:none}figure svg.wide{display:block}}
 dl{display:grid;grid-template-columns:minmax(9em,max-content) 1fr;gap:4px 20px;margin:0;

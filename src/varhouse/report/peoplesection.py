@@ -1,0 +1,249 @@
+"""The sections of people (individual level): none is made for an open report."""
+
+from collections.abc import Iterator
+from html import escape
+
+import polars as pl
+
+from varhouse.quantities import plural
+from varhouse.report import plots
+from varhouse.report.allelesection import plots_of, without_plots
+from varhouse.report.charts import Figure
+from varhouse.report.find import Ingest
+from varhouse.report.peopleplots import (
+    LEAST_FOR_AXES,
+    LEAST_FOR_SEX,
+    LEAST_PEOPLE,
+    axes_plot,
+    contigs_plot,
+    ranked_plot,
+    scree_plot,
+    sex_plot,
+)
+from varhouse.report.peopletables import People, codes, is_flagged
+from varhouse.report.relativeplots import family_plot, kinship_plot, words_of
+from varhouse.report.samples import flag_words, sample_table
+from varhouse.report.tables import download, table
+
+DRAWN = 4
+"""Cohorts with plots, the largest; lists have all."""
+
+LISTED = 40
+"""Rows of a list at most; the saved data have more."""
+
+_MISSING = {
+    "title": "genotypes not called, by sample",
+    "axis": "not called, % of genotypes",
+    "look_for": "Look for a tail that rises steeply: thin sequencing, or a sample that is not "
+    "of this batch.",
+}
+_CONTAMINATION = {
+    "title": "contamination",
+    "axis": "CHARR, %",
+    "look_for": "Look for people above the rest: reads of somebody else. CHARR is the mean "
+    "share of reference reads at homozygous non-reference sites over that expected of "
+    "strangers.",
+}
+
+
+def people_sections(ingest: Ingest, people: People) -> list[tuple[str, str, str]]:
+    """Make the sections of the tables of people: name, heading and HTML of each.
+
+    Parameters
+    ----------
+    people
+        Of the cohorts of the ingest, from `read_people_tables`.
+    """
+    if people.is_empty:
+        return []
+    size = {c: int(row["n_samples"]) for c, row in ingest.known.items()}
+    largest = set(sorted(size, key=lambda c: (-size[c], c))[:DRAWN])
+    drawn = [c for c in ingest.known if c in largest]
+    prefix = f"varhouse-{ingest.id}"
+    plotted = [
+        (
+            "quality",
+            "Missing genotypes and contamination",
+            _quality(ingest, people, drawn, prefix),
+        ),
+        ("sexes", "Sex by calls", _sexes(people, drawn, prefix)),
+        ("relatives", "Relatives", _relatives(people, drawn, prefix)),
+        ("ancestry", "Ancestry", _ancestry(people, drawn, prefix)),
+    ]
+    rest = ""
+    if len(size) > len(drawn):
+        rest = f'<p class="soft">Plots of the {DRAWN} largest of {len(size):,} cohorts.</p>'
+    return [
+        ("samples", "Samples", _samples(people, prefix)),
+        *((name, heading, text and rest + text) for name, heading, text in plotted),
+        ("same-people", "The same people", _same(people, prefix)),
+    ]
+
+
+def _of(frame: pl.DataFrame, cohort: str) -> pl.DataFrame:
+    return frame.filter(pl.col("cohort") == cohort)
+
+
+def _plotted(found: Iterator[Figure | None], prefix: str, few: str) -> str:
+    """Write those plots that can be drawn; where none can, say why."""
+    if not plots.is_installed():
+        return without_plots()
+    return plots_of(list(found), prefix) or f'<p class="soft">{escape(few)}</p>'
+
+
+def _samples(people: People, prefix: str) -> str:
+    samples = people.samples
+    if samples.is_empty():
+        return ""
+    flags = [
+        (cohort, code)
+        for cohort, text in samples.select("cohort", "flags").rows()
+        for code in codes(text)
+    ]
+    flagged = samples.filter(pl.col("flags") != "").height
+    text = f"<p>{flagged:,} of {plural(samples.height, 'sample')} have flags.</p>"
+    if flags:
+        counted = (
+            pl.DataFrame(flags, schema=["cohort", "flag"], orient="row")
+            .group_by("cohort", "flag")
+            .len("n")
+            .sort("cohort", "n", "flag", descending=[False, True, False])
+        )
+        rows = [(flag_words(f), c, n) for c, f, n in counted.rows()]
+        text += (
+            "<details><summary>flags by cohort</summary>"
+            f"{table(['flag', 'cohort', 'samples'], rows)}</details>"
+        )
+    return text + sample_table(samples, people.ancestry, prefix)
+
+
+def _quality(ingest: Ingest, people: People, drawn: list[str], prefix: str) -> str:
+    if people.samples.is_empty():
+        return ""
+    order = ingest.store.scan("contigs").sort("ordinal").collect()["contig"].to_list()
+
+    def each() -> Iterator[Figure | None]:
+        for i, c in enumerate(drawn):
+            mine = _of(people.samples, c)
+            yield ranked_plot(mine, c, f"not-called-{i}", "call_rate", _MISSING)
+            yield ranked_plot(mine, c, f"contamination-{i}", "contamination", _CONTAMINATION)
+            yield contigs_plot(_of(people.contigs, c), order, c, f"contigs-{i}")
+
+    text = _plotted(each(), prefix, f"Drawn from {LEAST_PEOPLE} people of a cohort on.")
+    if people.samples["contamination"].null_count() == people.samples.height:
+        text += (
+            '<p class="soft">Contamination is not known: it needs reads by allele (AD) and '
+            "frequencies of other people.</p>"
+        )
+    return text
+
+
+def _sexes(people: People, drawn: list[str], prefix: str) -> str:
+    samples = people.samples
+    if samples.is_empty():
+        return ""
+    if not samples["n_x_called"].sum():
+        return (
+            '<p class="soft">No SNV of X is known: nothing can be said of anybody\'s sex.</p>'
+        )
+    found = (sex_plot(_of(samples, c), c, f"sexes-{i}") for i, c in enumerate(drawn))
+    text = _plotted(found, prefix, f"Drawn from {LEAST_FOR_SEX} people of a cohort on.")
+    wrong = samples.filter(is_flagged(samples, "sex_by_calls"))
+    if wrong.is_empty():
+        return text
+    head = ["sample", "cohort", "sheet", "calls", "X het", "X called", "Y called", "Y"]
+    columns = ("sex", "sex_by_calls", "n_x_het", "n_x_called", "n_y_called", "n_y")
+    rows = wrong.select("sample", "cohort", *columns)
+    return text + _listed(
+        "Not as the sheet says, or unclear", head, rows, prefix, "sex-mismatches"
+    )
+
+
+def _listed(title: str, head: list[str], rows: pl.DataFrame, prefix: str, name: str) -> str:
+    more = f", the first {LISTED} shown" if rows.height > LISTED else ""
+    return (
+        f"<h3>{escape(title)}</h3><p>{rows.height:,} found{more}. "
+        f"{download(rows, f'{prefix}-{name}')}</p>{table(head, rows.head(LISTED).rows())}"
+    )
+
+
+def _relatives(people: People, drawn: list[str], prefix: str) -> str:
+    text = ""
+    if people.related.height:
+
+        def each() -> Iterator[Figure | None]:
+            for i, c in enumerate(drawn):
+                mine = _of(people.related, c)
+                yield kinship_plot(mine, c, f"kinship-{i}")
+                yield family_plot(mine, c, f"families-{i}")
+
+        text = _plotted(each(), prefix, "No pair of these cohorts has a kinship to draw.")
+        text += _pairs(people.related, prefix)
+    elif people.samples.height:
+        text = "<p>No two people of a cohort are related by their calls or by the sheet.</p>"
+    return text + _trios(people.trios, prefix)
+
+
+def _pairs(related: pl.DataFrame, prefix: str) -> str:
+    names = ("sample_1", "sample_2")
+    rows = related.sort(
+        pl.col("agrees").fill_null(value=True), "degree", "kinship", "cohort", *names,
+        descending=[False, False, True, False, False, False], nulls_last=True,
+    ).select(
+        *names, "cohort", pl.col("relation", "in_sheet").map_elements(words_of, pl.String),
+        "agrees", pl.col("kinship").round(4), pl.col("ibs0").round(5), "n_sites",
+    )  # fmt: skip
+    head = ["first", "second", "cohort", "by calls", "in the sheet", "agrees", "kinship",
+            "IBS0", "SNVs"]  # fmt: skip
+    return _listed("Pairs, those that disagree first", head, rows, prefix, "pairs")
+
+
+def _trios(trios: pl.DataFrame, prefix: str) -> str:
+    if trios.is_empty():
+        return ""
+    rows = trios.sort(
+        "error_rate", "cohort", "ordinal", descending=[True, False, False], nulls_last=True
+    ).select("child", "cohort", "father", "mother", "n_sites", "n_errors", "error_rate")
+    head = ["child", "cohort", "father", "mother", "SNVs", "errors", "share"]
+    return _listed("Children: Mendelian errors, most first", head, rows, prefix, "trios")
+
+
+def _ancestry(people: People, drawn: list[str], prefix: str) -> str:
+    if people.ancestry.is_empty():
+        return ""
+
+    def each() -> Iterator[Figure | None]:
+        for i, c in enumerate(drawn):
+            mine = _of(people.ancestry, c)
+            if mine.height:
+                whose = _of(people.axes, mine["axes"][0])
+                variance = dict(whose.select("axis", "variance").rows())
+                yield axes_plot(mine, c, f"axes-12-{i}", 1, variance)
+                yield axes_plot(mine, c, f"axes-34-{i}", 3, variance)
+                yield scree_plot(_of(people.axes, c), c, f"scree-{i}")
+
+    text = _plotted(each(), prefix, f"Drawn from {LEAST_FOR_AXES} people of a cohort on.")
+    if plots.is_installed():
+        text = (
+            f"<p>Coloured by <b>{escape(people.colour_by)}</b>; <code>--colour-by</code> "
+            f"takes any column of the sample sheet.</p>{text}"
+        )
+    far = people.ancestry.filter("outlier").sort(
+        "distance", "cohort", "ordinal", descending=[True, False, False], nulls_last=True
+    )
+    if far.is_empty():
+        return text
+    head = ["sample", "cohort", "population in the sheet", "nearest", "distance"]
+    rows = far.select("sample", "cohort", "population", "nearest", pl.col("distance").round(2))
+    return text + _listed("Far from their population", head, rows, prefix, "far-ancestry")
+
+
+def _same(people: People, prefix: str) -> str:
+    if people.same.is_empty():
+        return ""
+    head = ["sample", "cohort", "is", "of", "SNVs", "equal", "counted"]
+    rows = people.same.select(
+        "sample", "cohort", "first_sample", "first_cohort", "n_sites",
+        pl.col("concordance").round(5), "counted",
+    )  # fmt: skip
+    return _listed("People of other samples", head, rows, prefix, "same-people")
