@@ -294,6 +294,34 @@ def test_a_gvcf_says_who_has_no_copy(tmp_path, plain, monkeypatch):
     assert CONTIGS.keys() == {"c1", "X", "Y"}
 
 
+def test_a_record_goes_before_the_runs(tmp_path):
+    """Who has a third allele is called at the base, but not by REF and ALT."""
+    make_fasta(tmp_path / "ref.fa", {"c1": BASES})
+    head = ['##INFO=<ID=END,Number=1,Type=Integer,Description="x">']
+    block = "c1 {} . {} <NON_REF> . . END={} GT 0/0"
+    calls = {"p": "C,T,<NON_REF> . . . GT 1/2", "q": "C,<NON_REF> . . . GT 0/1", "r": ""}
+    files = []
+    for name, call in calls.items():
+        lines = [block.format(1, "A", 20), block.format(22, "C", 99)]
+        lines.insert(1, f"c1 21 . A {call}" if call else block.format(21, "A", 21))
+        make_vcf(tmp_path / f"{name}.g.vcf", lines, [name], {"c1": 400}, head)
+        files.append(f"{name}.g.vcf")
+    (tmp_path / "cohorts.tsv").write_text(f"cohort\tfiles\na\t{','.join(files)}\n")
+    config = {"assembly": {"name": "toy", "reference": "ref.fa"}, "cohorts": "cohorts.tsv",
+              "policy": {"unlisted_samples": "unknown"}}  # fmt: skip
+    (tmp_path / "c.yaml").write_text(json.dumps(config))
+    account = ingest_here(tmp_path / "store", tmp_path / "c.yaml")
+    assert not account.get("held_back"), account
+    store = varhouse.open(tmp_path / "store")
+    rows = store.scan("frequencies").filter(pl.col("stratum_by") == "all").collect()
+    sites = rows.sort("alt").select("contig", "pos", "ref", "alt", "extent", "af")
+    assert sites["alt"].to_list() == ["C", "T"]
+    found = read_packed(store, "a", sites)
+    assert dict(zip(found.samples, unpacked(found).tolist(), strict=True)) == {
+        "p": [-1, -1], "q": [1, 0], "r": [0, 0],
+    }  # fmt: skip
+
+
 def test_a_record_without_all_its_people_is_refused(plain, drop, monkeypatch):
     store, _ = plain
     rows = panel.PlaneRows.to_count

@@ -56,13 +56,15 @@ def test_relations_by_the_sheet():
 def test_children_of_cousins_are_nearer():
     parents = {
         "a": ("g", "h"), "b": ("g", "h"), "c": ("a", "x"), "d": ("b", "y"), "e": ("c", "d"),
-        "e2": ("c", "d"),
+        "e2": ("c", "d"), "k": ("e", "z"),
     }  # fmt: skip
-    names = ["g", "h", "a", "b", "c", "d", "e", "e2"]
+    names = ["g", "h", "a", "b", "c", "d", "e", "e2", "k"]
     found = pairs_of(make_pedigree(family_sheet(names, parents)))
     assert found["c", "d"] == (0.0625, None)
     assert found["c", "e"] == (0.25 + 0.0625 / 2, "parent_child")
     assert found["e", "e2"] == (0.25 + 0.0625 / 2, "siblings")
+    # Who is a child of relatives is nearer to himself, and so to his children.
+    assert found["e", "k"] == (0.25 * (1 + 0.0625), "parent_child")
 
 
 def test_a_large_family_has_its_near_pairs(monkeypatch):
