@@ -3,7 +3,9 @@
 Over the sites at which the child and its parents are called: an error is a child that is
 heterozygous where both parents are homozygous for the same allele, or homozygous for an allele
 that one parent has no copy of. Of one parent alone an error is that both are homozygous for
-different alleles. As plink 1.9 `--mendel` and bcftools `+mendelian2` count autosomes.
+different alleles. As plink 1.9 `--mendel` and bcftools `+mendelian` count autosomes; they look
+as well at sites at which one of two parents is not called, which are left out here: an error
+rate has the sites below it at which every error can be seen.
 """
 
 import numba as nb
