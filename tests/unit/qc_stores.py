@@ -106,7 +106,7 @@ def make_qc_store(
     names = []
     for number, (people, lines) in enumerate(files):
         columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
-        head = "\t".join([*columns, *people])
+        head = "\t".join([*columns, *people] if people else columns[:-1])
         text = HEAD + FORMATS + "\n".join([head, *lines]) + "\n"
         (folder / f"f{number}.vcf").write_text(text)
         names.append(f"f{number}.vcf")
