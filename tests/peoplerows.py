@@ -33,6 +33,7 @@ def qc_rows(cohort: str, names: list[str], seed: int = 1) -> list[Row]:
             "het_hom": 1.5 + rng.normal() / 40, "n_singleton": int(rng.integers(1, 40)),
             "n_insertion": 300, "n_deletion": 310, "ins_del": 300 / 310, "dp_mean": 31.5,
             "gq_mean": 80.25, "n_x_het": 2 if male else int(240 + rng.integers(0, 60)),
+            "n_x_nonref": 420, "x_f": (0.99 if male else 0.02) + rng.normal() / 200,
             "n_x_called": 900, "n_y_called": 118 if male else 1, "n_y": 120,
             "sex_by_calls": "XY" if male else "XX",
             "contamination": float(abs(rng.normal()) / 500), "n_contamination": 3_000,
@@ -45,7 +46,7 @@ def qc_rows(cohort: str, names: list[str], seed: int = 1) -> list[Row]:
             details = {"contaminated": {"value": 0.041, "threshold": 0.015},
                        "outlier_het_hom": {"value": 2.5, "threshold": 4.0}}  # fmt: skip
         if i == 5:
-            row |= {"n_x_het": 260, "n_y_called": 0, "sex_by_calls": "XX"}
+            row |= {"n_x_het": 260, "x_f": 0.01, "n_y_called": 0, "sex_by_calls": "XX"}
             details = {"sex_mismatch": {"value": "XX", "sheet": "male"}}
         if i == 8:
             row["n_called"] = 17_000

@@ -20,13 +20,16 @@ DRAWN = 12
 """Plots of a section at most; its tables have all cohorts."""
 
 LISTED = 15
-"""Alleles of a cohort in a list of the page; the saved data have more."""
+"""Alleles of a cohort in a list of the page, at most; the saved data have more."""
+
+ROWS = 300
+"""Rows of a list, over all cohorts."""
 
 
 def plots_of(found: list[Figure | None], prefix: str) -> str:
     """Write plots that have no cohorts in common, in columns."""
     kept = [f for f in found if f]
-    kind = "plots two" if len(kept) in (2, 4) else "plots"
+    kind = "plots two" if sum(not f.wide for f in kept) in (2, 4) else "plots"
     inner = "".join(figure(f, {}, prefix) for f in kept)
     return f'<div class="{kind}">{inner}</div>' if inner else ""
 
@@ -70,7 +73,8 @@ def sources_section(ingest: Ingest, found: Compared) -> str:
     head = ["cohort", "source", "field", "alleles in both", "r", often, "not in the source"]
     text += (
         f"<details><summary>agreement with {plural(len(found.fields), 'frequency')} of the "
-        f"sources</summary>{table(head, kept.rows())}</details>"
+        f"sources</summary>{table(head, kept.head(ROWS).rows())}"
+        f"{download(kept, f'{prefix}-agreement')}</details>"
     )
     return text + _far_from_sources(found, prefix)
 
@@ -110,6 +114,7 @@ def _far_from_sources(found: Compared, prefix: str) -> str:
         shown.group_by("cohort", "source", maintain_order=True)
         .head(LISTED)
         .select("allele", "cohort", "source", "af", "source_af", "an")
+        .head(ROWS)
     )
     return (
         "<details><summary>alleles furthest from the sources</summary>"
@@ -164,10 +169,11 @@ def _list(
 ) -> str:
     if frame.is_empty():
         return f"<h3>{escape(title)}</h3><p>None.</p>"
-    kept = frame.group_by(by, maintain_order=True).head(LISTED).select(columns)
-    rows: list[tuple[Cell, ...]] = kept.rows()
+    each = max(min(LISTED, ROWS // frame.select(by).unique().height), 1)
+    kept = frame.group_by(by, maintain_order=True).head(each).select(columns)
+    rows: list[tuple[Cell, ...]] = kept.head(ROWS).rows()
     return (
-        f"<h3>{escape(title)}</h3><p>The {LISTED} most frequent of each cohort. {look_for} "
+        f"<h3>{escape(title)}</h3><p>The {each} most frequent of each cohort. {look_for} "
         f"{download(frame, name)}</p>{table(head, rows)}"
     )
 

@@ -3,6 +3,7 @@
 import polars as pl
 
 from varhouse.store.reader import Store
+from varhouse.tables.spread import distance
 from varhouse.tables.statistics import PERSON_COUNTS
 
 MEASURES = {
@@ -20,16 +21,11 @@ Four median absolute deviations are the default of gnomAD's sample QC
 (gnomad_methods, `compute_stratified_metrics_filter`).
 """
 
-LEAST = 10
-"""A cohort of fewer people has no usual value."""
-
 
 def read_people(store: Store, cohorts: list[str]) -> pl.DataFrame:
     """Read the counts of every sample, with ratios and the distance from the cohort.
 
-    A distance is on the log scale, from the cohort's median, in units of the larger of
-    the cohort's spread (1.4826 x median absolute deviation) and the sample's own
-    counting error (1/a + 1/b under the root): someone with six alleles is not strange.
+    A distance is that of `tables.spread`, from the cohort's median.
 
     Returns
     -------
@@ -46,15 +42,9 @@ def read_people(store: Store, cohorts: list[str]) -> pl.DataFrame:
     )
     for name, (above, below, _) in MEASURES.items():
         a, b = pl.col(above), pl.col(below)
-        log = ((a + 0.5) / (b + 0.5)).log()
-        usual = pl.when(a + b > 0).then(log).median().over("cohort")
-        off = log - usual
-        spread = 1.4826 * pl.when(a + b > 0).then(off).abs().median().over("cohort")
-        own = (1 / (a + 0.5) + 1 / (b + 0.5)).sqrt()
-        enough = (a + b > 0) & (pl.len().over("cohort") >= LEAST)
         frame = frame.with_columns(
             pl.when(b > 0).then(a / b).alias(name),
-            pl.when(enough).then(off / pl.max_horizontal(spread, own)).alias(f"{name}_far"),
+            distance(above, below, ["cohort"]).alias(f"{name}_far"),
         )
     return frame
 

@@ -79,13 +79,10 @@ def _name(axes: object, frame: pl.DataFrame, columns: tuple[str, str]) -> None:
 
 
 def sex_plot(mine: pl.DataFrame, cohort: str, name: str) -> Figure | None:
-    """Draw heterozygosity of X against calls on Y, by sex in the sheet and by calls."""
-    x_share = pl.when(pl.col("n_x_called") > 0).then(
-        100 * pl.col("n_x_het") / pl.col("n_x_called")
-    )
+    """Draw F of X against calls on Y, by sex in the sheet and by calls."""
     y_share = pl.when(pl.col("n_y") > 0).then(100 * pl.col("n_y_called") / pl.col("n_y"))
     frame = mine.with_columns(
-        x=x_share,
+        x=pl.col("x_f"),
         y=y_share,
         sex=pl.col("sex").fill_null("unknown"),
         call=pl.col("sex_by_calls").fill_null("none"),
@@ -99,8 +96,10 @@ def sex_plot(mine: pl.DataFrame, cohort: str, name: str) -> Figure | None:
         frame = frame.with_columns(y=pl.col("ordinal").cast(pl.Float64))
     frame = frame.filter(pl.col("y").is_not_null()).with_columns(
         tip=pl.format(
-            "{}: sheet {}, calls {}; X het {} of {}, Y called {} of {}",
-            "sample", "sex", "call", "n_x_het", "n_x_called", "n_y_called", "n_y",
+            "{}: sheet {}, calls {}; F of X {}, heterozygous {} of {}, Y called {} of {}",
+            "sample", "sex", "call", pl.col("x_f").round(3), "n_x_het", "n_x_nonref",
+            "n_y_called",
+            "n_y",
         )
     )  # fmt: skip
     told: dict[str, Sequence[str]] = {}
@@ -113,7 +112,7 @@ def sex_plot(mine: pl.DataFrame, cohort: str, name: str) -> Figure | None:
             shown[f"{sex} in the sheet, {_called(str(call))}"] = style
             _draw(axes, group, ("x", "y"), style, told, total=frame.height)
         _name(axes, frame, ("x", "y"))
-        axes.set_xlabel("heterozygous SNVs of X, %")
+        axes.set_xlabel("F of X: about 0 with two X, 1 with one")
         axes.set_ylabel("called SNVs of Y, %" if has_y else "number in the cohort")
         n_out = int(frame["stands_out"].sum())
         about = f"{frame.height:,} people, {n_out:,} not as the sheet says, or unclear"
@@ -126,7 +125,7 @@ def sex_plot(mine: pl.DataFrame, cohort: str, name: str) -> Figure | None:
         "Look for people in the other cloud than their colour: a swap, or a slip of the "
         "sheet. One between the clouds: contamination, or another number of X and Y. Outside "
         f"the pseudo-autosomal regions. {about}.{without}",
-        mine.select("cohort", "sample", "sex", "sex_by_calls", "n_x_het", "n_x_called",
+        mine.select("cohort", "sample", "sex", "sex_by_calls", "x_f", "n_x_het", "n_x_nonref",
                     "n_y_called", "n_y"),
         legend=False,
     )  # fmt: skip
@@ -172,7 +171,7 @@ def ranked_plot(
             plots.draw_threshold(axes, shown, f"threshold {shown:.4g} %")
         axes.set_xlabel("people, by rank")
         axes.set_ylabel(words["axis"])
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, None if float(frame["y"].max() or 0) > 0 or limits else 1)  # type: ignore[arg-type]
         n_out = int(frame["stands_out"].sum())
         middle = frame["y"].median()
         about = (
@@ -226,7 +225,8 @@ def _boxes(boxes: pl.DataFrame, cohort: str, name: str, width: float, kind: str)
             middle, places - 0.38, places + 0.38, color=plots.colour("ink"), linewidth=2
         )
         labels = [shorten(c.removeprefix("chr"), 7) for c in boxes["contig"]]
-        turn = 90 if kind == "narrow" or max(map(len, labels)) > 2 * 18 / len(labels) else 0
+        # A letter is at most 8 units wide.
+        turn = 90 if 8 * max(map(len, labels)) > (width - 60) / len(labels) else 0
         axes.set_xticks(places, labels, rotation=turn)
         axes.set_ylabel("not called, % of genotypes")
         axes.set_ylim(0, None if high.max() > 0 else 1)

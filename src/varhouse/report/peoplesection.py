@@ -142,18 +142,21 @@ def _sexes(people: People, drawn: list[str], prefix: str) -> str:
     samples = people.samples
     if samples.is_empty():
         return ""
-    if not samples["n_x_called"].sum():
+    if samples["x_f"].null_count() == samples.height:
         return (
-            '<p class="soft">No SNV of X is known: nothing can be said of anybody\'s sex.</p>'
+            '<p class="soft">Too few SNVs of X are known: nothing can be said of anybody\'s '
+            "sex.</p>"
         )
     found = (sex_plot(_of(samples, c), c, f"sexes-{i}") for i, c in enumerate(drawn))
     text = _plotted(found, prefix, f"Drawn from {LEAST_FOR_SEX} people of a cohort on.")
     wrong = samples.filter(is_flagged(samples, "sex_by_calls"))
     if wrong.is_empty():
         return text
-    head = ["sample", "cohort", "sheet", "calls", "X het", "X called", "Y called", "Y"]
-    columns = ("sex", "sex_by_calls", "n_x_het", "n_x_called", "n_y_called", "n_y")
-    rows = wrong.select("sample", "cohort", *columns)
+    head = ["sample", "cohort", "sheet", "calls", "F of X", "X het", "of", "Y called", "of"]
+    columns = ("n_x_het", "n_x_nonref", "n_y_called", "n_y")
+    rows = wrong.select(
+        "sample", "cohort", "sex", "sex_by_calls", pl.col("x_f").round(3), *columns
+    )
     return text + _listed(
         "Not as the sheet says, or unclear", head, rows, prefix, "sex-mismatches"
     )

@@ -11,8 +11,8 @@ from varhouse.report.peopleplots import HOVERED
 from varhouse.report.svg import shorten_middle
 
 RELATIONS = {
-    "duplicate_or_twin": 1, "parent_child": 0, "siblings": 2, "second_degree": 3,
-    "third_degree": 4, "unrelated": -1,
+    "duplicate_or_twin": 1, "parent_child": 0, "siblings": 2, "first_degree": 5,
+    "second_degree": 3, "third_degree": 4, "unrelated": -1,
 }  # fmt: skip
 """Relation to its style."""
 

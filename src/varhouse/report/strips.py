@@ -5,7 +5,8 @@ import polars as pl
 
 from varhouse.report import svg
 from varhouse.report.charts import Figure, Styles
-from varhouse.report.people import LEAST, LIMIT, MEASURES
+from varhouse.report.people import LIMIT, MEASURES
+from varhouse.tables.spread import LEAST
 
 DOTS = 150
 """Up to so many people each has a dot; more are drawn as a histogram."""
