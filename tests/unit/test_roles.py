@@ -613,6 +613,7 @@ WHOLE = {
     "onefile/annotate_store.py": "asks the ledger",
     "submission": "packs, judged by the ledger itself",
     "attack": "attacks what it is told to",
+    "people/update.py": "makes releases",
     "precompile": "a store of its own",
 }  # fmt: skip
 """What calls `reader.open_store` (how its name begins), and why not `varhouse.open`."""

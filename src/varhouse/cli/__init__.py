@@ -24,8 +24,8 @@ from varhouse.errors import VarhouseError, not_opened
 from varhouse.masking import say
 
 COMMANDS = (
-    "ingest", "call", "init", "nightly", "status", "query", "describe", "genotypes", "sql",
-    "export", "publish", "report", "store", "ledger", "share", "submit", "audit",
+    "ingest", "call", "init", "nightly", "status", "query", "describe", "genotypes", "people",
+    "sql", "export", "publish", "report", "store", "ledger", "share", "submit", "audit",
     "validate", "normalise", "liftover", "genes", "annotate", "frequencies", "precompile",
     "stage",
 )  # fmt: skip

@@ -105,6 +105,10 @@ def _of_genotypes(args: argparse.Namespace) -> Told:
     return Told(INDIVIDUAL, _cohorts(args), _several(args, "sample"), args.people)
 
 
+def _of_people(args: argparse.Namespace) -> Told:
+    return Told(INDIVIDUAL, tuple(args.cohort) or None)
+
+
 def _of_export(args: argparse.Namespace) -> Told:
     from varhouse.cli.export import _read_names
 
@@ -200,6 +204,11 @@ WAYS: dict[str, Way] = {
         _of_sql,
     ),
     "export": Way(Text("individual", "个体级"), _of_export),
+    "people update": Way(_KEEPER),
+    **{
+        f"people {name}": Way(Text("individual", "个体级"), _of_people)
+        for name in ("qc", "related", "trios", "ancestry", "same")
+    },
     "publish": Way(
         Text(
             "aggregate; individual with --tables below controlled/",

@@ -317,6 +317,7 @@ def _config_text(draft: Draft, why: str, genes: Path | None) -> str:
         "#   - {name: clinvar, path: clinvar.vcf.gz, preset: clinvar}",
         "# policy:",
         "#   unlisted_samples: unknown            # people without a row go in, too",
+        "#   sample_flags: note                   # quality, sex, kin of each sample",
     ]
     return "\n".join(lines) + "\n"
 
