@@ -76,12 +76,14 @@ def read_depths(
 ) -> pl.DataFrame:
     """Give mean depth and quality, and contamination (CHARR), of everybody of a cohort.
 
-    Means are over the fully called genotypes that have a DP (GQ). `bcftools stats` (PSC,
-    average depth) takes in the DP of genotypes that are not called, too.
+    All of it is of autosomes, as other figures of samples are (`qc`): X and the mitochondrion
+    have other depths. Means are over the fully called genotypes that have a DP (GQ); `bcftools
+    stats` (PSC, average depth) takes in the DP of genotypes that are not called, and of all
+    contigs.
 
     CHARR (Lu et al., AJHG 2023, 110:2068; hail `compute_charr`) is the mean of
     `AD_ref / (AD_ref + AD_alt) / f_ref` over homozygous non-reference diploid genotypes of
-    SNVs of two alleles on autosomes, with LEAST_DP <= DP <= MOST_DP, GQ >= LEAST_GQ and
+    SNVs of two alleles, with LEAST_DP <= DP <= MOST_DP, GQ >= LEAST_GQ and
     LEAST_AF < f_ref < MOST_AF: reads of the reference where the person has none, over the
     share of strangers' reads that would be such. Where FORMAT has no DP, it is the sum of AD.
 
@@ -101,13 +103,10 @@ def read_depths(
     known = store.assembly_contigs
     special = HaploidRegions(known, None)
     for contig in known.names:
-        windows = list(_windows(store, cohort, contig))
-        if not windows:
+        if contig in special.contigs | special.on_mt:
             continue
-        is_autosome = contig not in special.contigs | special.on_mt
-        common = None
-        if is_autosome:
-            common = _frequencies(store, columns, contig, reference_af)
+        windows = list(_windows(store, cohort, contig))
+        common = _frequencies(store, columns, contig, reference_af) if windows else None
         for window in windows:
             total.add(_of_window(store, columns, contig, window, common))
     return _frame(columns, total)
