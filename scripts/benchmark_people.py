@@ -34,7 +34,8 @@ import polars as pl
 import pysam
 
 import varhouse
-from varhouse.people.panel import choose_sites
+from varhouse.people.king import LEAST, kinship_pairs
+from varhouse.people.panel import choose_sites, read_packed
 from varhouse.people.settings import PeopleSettings
 from varhouse.query.opened import OpenStore
 
@@ -320,15 +321,8 @@ def compare(args: argparse.Namespace) -> int:
     missing(store, args, prefix, told)
     counts(store, args, prefix, told)
     sites = choose_sites(store, args.cohort, PeopleSettings().sites)
-    listed = work / "sites.txt"
-    names = sites.select(
-        pl.concat_str(
-            pl.col("contig").str.strip_prefix("chr"), "pos", "ref", "alt", separator=":"
-        )
-    )
-    listed.write_text("\n".join(names.to_series()) + "\n")
-    kinship(store, args, prefix, listed, told)
-    components(store, args, prefix, listed, told)
+    kinship(store, args, prefix, sites, told)
+    components(store, args, prefix, told)
     bcftools(store, args, told)
     if told.wrong:
         print("beyond their bounds: " + ", ".join(told.wrong), file=sys.stderr)
@@ -367,6 +361,14 @@ def plink(
     cost = cost_of(command)
     told.say(f"plink2 {' '.join(map(str, options[:1]))}", cost)
     return out, cost
+
+
+def list_sites(sites: pl.DataFrame, path: Path) -> Path:
+    """Write the alleles of sites as the variants of the import are called."""
+    contig = pl.col("contig").str.strip_prefix("chr")
+    names = sites.select(pl.concat_str(contig, "pos", "ref", "alt", separator=":"))
+    path.write_text("\n".join(names.to_series()) + "\n")
+    return path
 
 
 def read_table(path: Path) -> pl.DataFrame:
@@ -422,16 +424,26 @@ def _most(difference: pl.Series) -> float:
 
 
 def kinship(
-    store: OpenStore, args: argparse.Namespace, prefix: Path, listed: Path, told: Comparison
+    store: OpenStore,
+    args: argparse.Namespace,
+    prefix: Path,
+    sites: pl.DataFrame,
+    told: Comparison,
 ) -> None:
     """Compare kinship of pairs of third degree and nearer, at the same sites."""
-    options = ("--make-king-table", "--king-table-filter", "0.0442", "--extract", listed)
+    listed = list_sites(sites, args.work / "sites.txt")
+    options = ("--make-king-table", "--king-table-filter", str(LEAST), "--extract", listed)
     out, _ = plink(prefix, "king", told, *options)
     theirs = read_table(Path(f"{out}.kin0"))
-    rows = store.scan("related", cohort=args.cohort).collect()
+    packed = read_packed(store, args.cohort, sites)
+    names = pl.Series(packed.samples)
+    place = {o: k for k, o in enumerate(packed.ordinal.tolist())}
     pair = [pl.min_horizontal("a", "b").alias("a_"), pl.max_horizontal("a", "b").alias("b_")]
-    ours = rows.filter(pl.col("kinship") >= 0.0442).select(
-        "kinship", "ibs0", a="sample_1", b="sample_2"
+    found = kinship_pairs(packed, LEAST)
+    ours = found.select(
+        "kinship",
+        a=names[found["ordinal_1"].replace_strict(place)],
+        b=names[found["ordinal_2"].replace_strict(place)],
     )
     ours = ours.with_columns(pair).drop("a", "b")
     theirs = theirs.select("KINSHIP", a="IID1", b="IID2").with_columns(pair).drop("a", "b")
@@ -440,19 +452,13 @@ def kinship(
 
 
 def components(
-    store: OpenStore, args: argparse.Namespace, prefix: Path, listed: Path, told: Comparison
+    store: OpenStore, args: argparse.Namespace, prefix: Path, told: Comparison
 ) -> None:
     """Compare axes and eigenvalues, of the same people at the same sites."""
     rows = store.scan("ancestry", cohort=args.cohort).filter("made_axes").collect()
     axes = store.scan("ancestry_axes", cohort=args.cohort).sort("axis").collect()
     used = store.scan("ancestry_loadings", cohort=args.cohort).collect()
-    names = used.select(
-        pl.concat_str(
-            pl.col("contig").str.strip_prefix("chr"), "pos", "ref", "alt", separator=":"
-        )
-    )
-    listed = listed.with_name("sites-axes.txt")
-    listed.write_text("\n".join(names.to_series()) + "\n")
+    listed = list_sites(used, args.work / "sites-axes.txt")
     keep = listed.with_name("keep.txt")
     keep.write_text("#IID\n" + "\n".join(rows["sample"]) + "\n")
     many = ["approx"] if rows.height > 5_000 else []
