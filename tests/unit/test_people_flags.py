@@ -42,8 +42,8 @@ def flags_of(rows: pl.DataFrame, said: pl.DataFrame, limits: Limits) -> list[str
     ("change", "code"),
     [
         ({}, ""),
-        ({"call_rate": 0.969}, "low_call_rate"),
-        ({"call_rate": 0.97}, ""),
+        ({"call_rate": 0.989}, "low_call_rate"),
+        ({"call_rate": 0.99}, ""),
         ({"call_rate": None}, ""),
         ({"n_het": 10_001}, "high_het_hom"),
         ({"n_het": 10_000}, ""),
@@ -65,7 +65,7 @@ def test_a_limit_is_passed(change: dict, code: str) -> None:
 def test_details_say_value_and_threshold() -> None:
     rows = flag(samples({"call_rate": 0.5, "sex_by_calls": "XY"}), sheet(1), NO_OUTLIERS)
     assert json.loads(rows["flag_details"][0]) == {
-        "low_call_rate": {"value": 0.5, "threshold": 0.97},
+        "low_call_rate": {"value": 0.5, "threshold": 0.99},
         "sex_mismatch": {"value": "XY", "sheet": "female"},
     }
 

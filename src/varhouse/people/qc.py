@@ -19,7 +19,8 @@ from varhouse.people.calls import AUTOSOME, Bools, CohortCalls, Int64, Sites, X,
 from varhouse.people.counts import COUNTS, Int32, count_rows
 from varhouse.people.depths import read_depths
 from varhouse.people.flags import flag
-from varhouse.people.panel import PackedCalls
+from varhouse.people.panel import PackedCalls, choose_sites, read_packed
+from varhouse.people.roh import find_roh
 from varhouse.people.runcalls import RunCalls
 from varhouse.people.settings import PeopleSettings
 from varhouse.people.sexcall import call_sex
@@ -88,7 +89,8 @@ def sample_qc(
     Parameters
     ----------
     packed
-        Calls at common SNVs, by which runs of homozygosity are found; None: they are not.
+        Calls of the cohort at common SNVs, by which runs of homozygosity are found; read where
+        they are not given.
     """
     settings = settings or PeopleSettings()
     calls = CohortCalls(store, cohort)
@@ -96,8 +98,9 @@ def sample_qc(
     sheet = _sheet(store, cohort)
     rows = _figures(calls, counts, sheet)
     rows = call_sex(rows, settings.limits)
-    further = [read_depths(store, cohort)]
-    for frame in further:
+    if packed is None:
+        packed = read_packed(store, cohort, choose_sites(store, cohort, settings.sites))
+    for frame in (read_depths(store, cohort), find_roh(packed)):
         rows = rows.join(frame, on="ordinal", how="left", maintain_order="left")
     rows = flag(_with_schema(rows), sheet, settings.limits)
     return Qc(rows, _contigs(calls, counts, sheet["ordinal"]))

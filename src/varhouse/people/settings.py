@@ -13,17 +13,17 @@ class Limits:
     Attributes
     ----------
     call_rate
-        Least share of genotypes called. .97: Anderson et al., Nat Protoc 2010, 5:1564, who
-        take out samples that lack 3 to 7 %.
+        Least share of genotypes called. .99: gnomAD v4, there at good sites alone.
     het_hom
         Greatest ratio of heterozygous to homozygous non-reference genotypes. 10: gnomAD v4
-        (gnomad_qc `hard_filters.py`); of genomes v3 took 3.3 (`sample_qc.py`), which few rare
-        variants of a small region pass.
+        (`hard_filters.py` of gnomad_qc); of genomes v3 took 3.3 (`sample_qc.py`), which few
+        rare variants of a small region pass.
     n_singleton
-        Most singletons, of cohorts with 100 people or more. 100,000: genomes of gnomAD v3;
-        exomes of v4 5,000.
+        Most singletons, of cohorts with 100 people or more. 100,000: genomes of gnomAD v3
+        (`sample_qc.py`) and v5. The 5,000 of v4 are of exomes among 955,000 people: each
+        genome of a cohort of some hundred has more.
     contamination
-        Greatest CHARR.
+        Greatest CHARR. .015: gnomAD v4.
     mad
         Median absolute deviations within population and assay beyond which a figure stands
         out; of singletons twice as many. 4 and 8: gnomAD (`outlier_filtering.py` of v4,
@@ -34,7 +34,7 @@ class Limits:
         Least share of the sites of Y called where there is one.
     """
 
-    call_rate: float | None = 0.97
+    call_rate: float | None = 0.99
     het_hom: float | None = 10
     n_singleton: int | None = 100_000
     contamination: float | None = 0.015
