@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from builders import make_fasta
+from builders import key, make_fasta, make_store
 from inprocess import ingest_here
 
 import varhouse
+from varhouse.errors import StoreError, UsageError
 from varhouse.people import depths
-from varhouse.people.depths import read_depths
+from varhouse.people.depths import read_depths, source_frequencies
 from varhouse.store.reader import Store
 
 PEOPLE = [f"p{i}" for i in range(25)]
@@ -199,8 +200,29 @@ def test_frequencies_of_a_source(fx_text) -> None:
     )
     wanted = slow_cohort(store, "few", texts["few"], by_key(source))
     assert_is(read_depths(store, "few", source), wanted)
-    assert_is(read_depths(store, "few", source.lazy()), wanted)
+    # Of an allele that stands twice the first that is known counts.
+    twice = pl.concat([source, source.with_columns(af=1 - pl.col("af"))])
+    assert_is(read_depths(store, "few", twice.lazy()), wanted)
     assert sum(len(person[2]) for person in wanted) > 10
+
+
+def test_frequencies_of_a_source_of_the_store(tmp_path: Path) -> None:
+    rows = [{**key("chr1-1-A-C"), "AF": 0.2, "AC": 3}, {**key("chr1-9-A-G"), "AF": None}]
+    known = {"source_version": "1", "licence": "free"}
+    source = pl.DataFrame(
+        [{**r, **known} for r in rows],
+        schema_overrides={"pos": pl.Int32, "AF": pl.Float32, "AC": pl.Int32},
+    )
+    path = make_store(tmp_path / "s", {"annotations_gnomad": source})
+    store = varhouse.open(path)
+    found = source_frequencies(store, "gnomad.AF").collect()
+    assert found.columns == ["contig", "pos", "ref", "alt", "extent", "af"]
+    assert found["af"].to_list() == pytest.approx([0.2, None])
+    for field in ("gnomad.AC", "gnomad", "gnomad.af"):
+        with pytest.raises(UsageError, match="of gnomad there are AF"):
+            source_frequencies(store, field)
+    with pytest.raises(StoreError):
+        source_frequencies(store, "other.AF")
 
 
 def test_few_people_say_nothing_of_strangers(fx_text) -> None:

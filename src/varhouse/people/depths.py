@@ -15,6 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from varhouse.alleles.unspecified import UNSPECIFIED_ALTS
+from varhouse.errors import UsageError
 from varhouse.genome.haploid import HaploidRegions
 from varhouse.genotypes.codec.blocks import Block, decode
 from varhouse.genotypes.codec.column import Column
@@ -22,7 +23,7 @@ from varhouse.genotypes.planerows import PlaneRows
 from varhouse.people.depthkernel import Limits, Reads, Sums, add_block, first_values
 from varhouse.query.columns import Columns, read_columns
 from varhouse.store.reader import Store
-from varhouse.tables.schema import WITHIN, PolarsType
+from varhouse.tables.schema import KEY, WITHIN, PolarsType
 
 LEAST_AF, MOST_AF = 0.05, 0.95
 """Between these (neither counts) the frequency of REF must lie at a site of CHARR."""
@@ -112,6 +113,30 @@ def read_depths(
     return _frame(columns, total)
 
 
+def source_frequencies(store: Store, field: str) -> pl.LazyFrame:
+    """Give the frequencies of a source of a store, for `read_depths`.
+
+    Parameters
+    ----------
+    field
+        `SOURCE.FIELD`, as `gnomad.AF`.
+
+    Raises
+    ------
+    UsageError
+        If it is not written so, or the source has no such field of numbers.
+    StoreError
+        If the store has no such source.
+    """
+    source, _, name = field.partition(".")
+    rows = store.scan(f"annotations_{source}")
+    numbers = [n for n, t in rows.collect_schema().items() if t.is_float()]
+    if name not in numbers:
+        known = f"; of {source} there are {', '.join(numbers)}" if numbers else ""
+        raise UsageError(f"{field!r} is no SOURCE.FIELD with frequencies{known}")
+    return rows.select(*KEY, pl.col(name).alias("af"))
+
+
 def _frame(columns: Columns, sums: Sums) -> pl.DataFrame:
     def mean(total: npt.NDArray[np.float64], n: npt.NDArray[np.int64]) -> pl.Series:
         return pl.Series(total / np.maximum(n, 1)).set(pl.Series(n == 0), None)
@@ -170,13 +195,11 @@ def _frequencies(
         )
     ref_af = 1 - pl.col("af").cast(pl.Float64)
     is_snv = pl.col("ref").str.len_bytes().eq(1) & pl.col("alt").str.contains("^[ACGT]$")
-    found = (
-        rows.filter(is_snv)
-        .select(*WITHIN, ref_af=ref_af)
-        .filter(pl.col("ref_af").is_between(LEAST_AF, MOST_AF, closed="none"))
-        .collect()
-    )
-    return found if found.height else None
+    found = rows.filter(is_snv).select(*WITHIN, ref_af=ref_af).drop_nulls().collect()
+    # A source may have several records of an allele.
+    one = found.unique(WITHIN, keep="first", maintain_order=True)
+    common = one.filter(pl.col("ref_af").is_between(LEAST_AF, MOST_AF, closed="none"))
+    return common if common.height else None
 
 
 def _of_window(
