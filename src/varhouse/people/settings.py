@@ -79,11 +79,50 @@ class SiteSettings:
 
 
 @dataclass(frozen=True)
+class AncestrySettings:
+    """How axes of ancestry are made, and who is far from his population.
+
+    Attributes
+    ----------
+    kinship
+        Of people with at least this kinship one makes axes; the others are put on them. The
+        bound of second-degree relatives (KING, Manichaikul et al. 2010).
+    called
+        Least share of the sites called in who makes axes.
+    r2
+        Of two near sites with more than this squared correlation the first makes axes (gnomAD
+        `ld_prune`: 0.1).
+    window
+        Bases within which sites are near.
+    long_range
+        Whether sites in known regions of long-range LD make axes, too (`linkage.LONG_RANGE`).
+    least
+        People without whom nothing is said of a population.
+    far
+        Deviations from the median of the population, on any one axis, beyond which a sample
+        is an outlier (EIGENSOFT `outliersigmathresh`: 6).
+    error
+        Greatest standard error of a place on the first axis, as a share of the spread of the
+        people that the axes are made of: who or what has too few sites for it has no place.
+    """
+
+    kinship: float = 0.0884
+    called: float = 0.9
+    r2: float = 0.1
+    window: int = 1_000_000
+    long_range: bool = False
+    least: int = 10
+    far: float = 6
+    error: float = 0.25
+
+
+@dataclass(frozen=True)
 class PeopleSettings:
     """All settings of the room; the key `people` of a configuration."""
 
     limits: Limits = field(default_factory=Limits)
     sites: SiteSettings = field(default_factory=SiteSettings)
+    ancestry: AncestrySettings = field(default_factory=AncestrySettings)
     axes: int = 10
 
     @classmethod

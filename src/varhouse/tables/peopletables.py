@@ -179,6 +179,7 @@ ANCESTRY_AXES = Table(
         Column("axis", pl.Int32, "number of the axis, 1-based"),
         Column("eigenvalue", pl.Float64, "eigenvalue of the relationship matrix"),
         Column("variance", pl.Float64, "share of the variance along it"),
+        Column("significant", pl.Boolean, "it is more than chance makes (Tracy-Widom, 1 %)"),
     ),
     partition=("cohort",),
     sort=("axis",),

@@ -175,7 +175,7 @@ ancestry controlled plain cohort ordinal =cohort
     scores:list<Float64>:c population:String:nc distance:Float64:nc outlier:Boolean:nc
     nearest:String:nc
 ancestry_axes controlled plain cohort axis =cohort
-    cohort:String:c axis:Int32:c eigenvalue:Float64:c variance:Float64:c
+    cohort:String:c axis:Int32:c eigenvalue:Float64:c variance:Float64:c significant:Boolean:c
 ancestry_loadings controlled plain cohort KEY =cohort
     contig:String:cb pos:Int32:cb ref:String:c alt:String:c extent:String:cb cohort:String:c
     center:Float64:c loadings:list<Float64>:c
