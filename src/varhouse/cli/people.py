@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from varhouse.cli import peoplesketch
 from varhouse.cli.storeparts import add_wait
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def add_parser(commands: Any) -> None:
     _add_update(steps)
     for name, (table, what, example) in _READS.items():
         _add_reading(steps, name, table, what, example)
+    peoplesketch.add_parsers(steps)
 
 
 def _add_update(steps: Any) -> None:

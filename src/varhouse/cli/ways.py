@@ -152,6 +152,12 @@ def _of_group(args: argparse.Namespace) -> Told:
     return Told(INDIVIDUAL, people=args.people, listed=args.samples)
 
 
+def _of_panel(args: argparse.Namespace) -> Told:
+    from varhouse.cli.peoplesketch import read_tiers
+
+    return Told(AGGREGATE, tuple(sorted(set(read_tiers(args.tier).values()))))
+
+
 def _individual(args: argparse.Namespace) -> Told:
     del args
     return Told(INDIVIDUAL)
@@ -223,6 +229,24 @@ WAYS: dict[str, Way] = {
         ),
         _individual,
     ),
+    "people sketch": Way(
+        Text(
+            "individual: sketches by which the same person is known elsewhere",
+            "个体级: 可供其他中心识别同一个体的概要",
+        ),
+        _of_people,
+    ),
+    "people panel": Way(
+        Text(
+            "aggregate: sites, frequencies and weights of axes of ancestry",
+            "汇总级: 位点、频率和祖源轴权重",
+        ),
+        _of_panel,
+    ),
+    "people match": Way(
+        Text("nothing: reads files of sketches, no store", "不带出数据: 只读概要文件,不读库")
+    ),
+    "people secret": Way(Text("nothing: makes a secret", "不带出数据: 生成密钥")),
     "frequencies": Way(
         Text(
             "of a store: individual with --people or --samples (a group may be of one), "
