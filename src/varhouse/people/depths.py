@@ -7,8 +7,7 @@ those of `varhouse query --callable`.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +47,9 @@ _CELLS = 8_000_000
 
 _NAMES = ("DP", "GQ", "AD")
 _PLANES = ("record", "first", "people", "ploidy", "planes", "missing", "absent")
+_SITES: dict[str, PolarsType] = {
+    "file": pl.Int32, "record": pl.Int64, "alt_index": pl.Int32, "ref_af": pl.Float64,
+}  # fmt: skip
 _ALLELES = {f"allele_{n}": n for n in WITHIN}
 
 
@@ -57,19 +59,6 @@ class _Window(NamedTuple):
     first: int
     last: int
     end: int
-
-
-@dataclass(frozen=True)
-class _Sites:
-    """The records of CHARR of one file, ascending.
-
-    `record` int64[n], `alt` int32[n] the 1-based number of the SNV among ALT, `ref_af`
-    float64[n] the frequency of REF.
-    """
-
-    record: npt.NDArray[np.int64]
-    alt: npt.NDArray[np.int32]
-    ref_af: npt.NDArray[np.float64]
 
 
 def read_depths(
@@ -220,26 +209,77 @@ def _of_window(
         .collect()
         .sort("file", "record", "first")
     )
-    sites = None
-    if common is not None:
-        sites = _charr_sites(store, columns.cohort, contig, window, common)
-    calls = planes.partition_by("file", as_dict=True, include_key=False)
-    chosen = sites.partition_by("file", as_dict=True) if sites is not None else {}
-    for (file,), rows in fields.partition_by("file", as_dict=True).items():
-        own = calls.get((file,))
-        if own is not None and columns.of_file(file)[0].size:
-            _add_file(columns, file, rows, own, _sites_of(chosen.get((file,))), sums)
+    if fields.is_empty() or planes.is_empty():
+        return sums
+    sites = _charr_sites(store, columns.cohort, contig, window, common)
+    rows = PlaneRows.to_count(planes.drop("file").rechunk().to_arrow())
+    records = planes.select("file", "record")[rows.record[:-1]]
+    known, chosen = _ByFile.of(records), _ByFile.of(sites)
+    alts, ref_afs = sites["alt_index"].to_numpy(), sites["ref_af"].to_numpy()
+    # A row is a group of fields of a block.
+    blocks = fields.select("file", "record", "first").unique(maintain_order=True)["file"]
+    places = {file: _places(columns, file) for file in blocks.unique().to_list()}
+    for file, block in zip(blocks.to_list(), decode(fields, _NAMES), strict=True):
+        at = known.find(file, block.records)
+        if not (at >= 0).any():
+            continue
+        site = chosen.find(file, block.records)
+        alt = np.zeros(site.size, np.int32)
+        ref_af = np.zeros(site.size, np.float64)
+        alt[site >= 0] = alts[site[site >= 0]]
+        ref_af[site >= 0] = ref_afs[site[site >= 0]]
+        values = _values(block, "DP"), _values(block, "GQ"), _reads(block)
+        spots = rows.planes, rows.record, at, block.first, places[file]
+        add_block(*spots, *values, (alt, ref_af), _LIMITS, sums)
     return sums
 
 
+class _ByFile(NamedTuple):
+    """Records of files, by file and then ascending.
+
+    `begin` tells where those of a file begin and end; `record` int64[n].
+    """
+
+    begin: dict[int, tuple[int, int]]
+    record: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame) -> Self:
+        """Take sorted rows: file, record."""
+        runs = rows["file"].rle().struct.unnest()
+        ends = np.cumsum(runs["len"].to_numpy(), dtype=np.int64).tolist()
+        spans = zip([0, *ends[:-1]], ends, strict=True) if ends else ()
+        begin = dict(zip(runs["value"].to_list(), spans, strict=True))
+        return cls(begin, rows["record"].to_numpy())
+
+    def find(self, file: int, wanted: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Give where each record of a file stands, -1 where it does not."""
+        begin, end = self.begin.get(file, (0, 0))
+        known = self.record[begin:end]
+        if not known.size:
+            return np.full(wanted.size, -1, np.int64)
+        at = np.minimum(np.searchsorted(known, wanted), known.size - 1)
+        return np.where(known[at] == wanted, at + begin, -1)
+
+
+def _places(columns: Columns, file: int) -> npt.NDArray[np.int32]:
+    """Give whose sums each sample column of a file adds to; -1: nobody's."""
+    place = np.full(columns.files[file].size, -1, np.int32)
+    own, spot = columns.of_file(file)
+    place[own] = spot
+    return place
+
+
 def _charr_sites(
-    store: Store, cohort: str, contig: str, window: _Window, common: pl.DataFrame
+    store: Store, cohort: str, contig: str, window: _Window, common: pl.DataFrame | None
 ) -> pl.DataFrame:
     """Find records of two alleles whose ALT is one of the common SNVs.
 
     Columns file, record, alt_index (1-based, among all of ALT) and ref_af. `<NON_REF>` and
     its like are no allele.
     """
+    if common is None:
+        return pl.DataFrame(schema=_SITES)
     where = {"cohort": cohort, "contig": contig, "start": window.first, "end": window.end}
     lists = list(_ALLELES)
     written = pl.col("alt").str.split(",").list.get(pl.col("alt_index") - 1, null_on_oob=True)
@@ -259,53 +299,6 @@ def _charr_sites(
         .collect()
         .sort("file", "record")
     )
-
-
-def _sites_of(rows: pl.DataFrame | None) -> _Sites:
-    if rows is None:
-        none = np.zeros(0, np.int64)
-        return _Sites(none, none.astype(np.int32), none.astype(np.float64))
-    return _Sites(
-        rows["record"].to_numpy(), rows["alt_index"].to_numpy(), rows["ref_af"].to_numpy()
-    )
-
-
-def _add_file(
-    columns: Columns,
-    file: int,
-    fields: pl.DataFrame,
-    calls: pl.DataFrame,
-    sites: _Sites,
-    sums: Sums,
-) -> None:
-    """Add up the blocks of one file."""
-    rows = PlaneRows.to_count(calls.rechunk().to_arrow())
-    record = calls["record"].to_numpy()[rows.record[:-1]]
-    place = np.full(columns.files[file].size, -1, np.int32)
-    own, spot = columns.of_file(file)
-    place[own] = spot
-    for block in decode(fields, _NAMES):
-        at = _find(record, block.records)
-        if not (at >= 0).any():
-            continue
-        site = _find(sites.record, block.records)
-        alt = np.zeros(site.size, np.int32)
-        ref_af = np.zeros(site.size, np.float64)
-        alt[site >= 0] = sites.alt[site[site >= 0]]
-        ref_af[site >= 0] = sites.ref_af[site[site >= 0]]
-        values = _values(block, "DP"), _values(block, "GQ"), _reads(block)
-        spots = rows.planes, rows.record, at, block.first, place
-        add_block(*spots, *values, (alt, ref_af), _LIMITS, sums)
-
-
-def _find(
-    known: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
-    """Give where each number stands in an ascending array, -1 where it does not."""
-    if not known.size:
-        return np.full(wanted.size, -1, np.int64)
-    at = np.minimum(np.searchsorted(known, wanted), known.size - 1)
-    return np.where(known[at] == wanted, at, -1)
 
 
 def _values(block: Block, name: str) -> npt.NDArray[np.float64]:
