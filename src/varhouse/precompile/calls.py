@@ -10,6 +10,8 @@ from varhouse.errors import VarhouseError
 from varhouse.export import export_cohort
 from varhouse.ingest.byhand import prepare_by_hand
 from varhouse.ingest.jobs.steps import run_step
+from varhouse.people.settings import PeopleSettings, SiteSettings
+from varhouse.people.update import update_people
 from varhouse.precompile.inputs import SAMPLES, write_inputs
 from varhouse.precompile.reads import call_reads, can_call
 from varhouse.verify.whole import verify
@@ -65,6 +67,7 @@ def _list_calls(folder: Path, config: Path) -> Iterator[Call]:
     yield "genotypes", ask
     yield "groups", groups
     yield "read_vcf", lambda: _read(folder / "full-back.bcf")
+    yield "people", lambda: _people(folder, config)
     yield "store withdraw", lambda: _withdraw(folder)
     yield "store verify", lambda: verify(folder / "store")
 
@@ -148,6 +151,14 @@ def _ingest(folder: Path, config: Path, store: str, cohorts: Sequence[str]) -> N
     run_step(
         argparse.Namespace(run_step="whole", run_json=run_json, output=output, alone=False)
     )
+
+
+def _people(folder: Path, config: Path) -> None:
+    """Say of people all that is said of them; two cohorts are the same people."""
+    cohorts = ("plain", "kin", "again")
+    _ingest(folder, config, "people-store", cohorts)
+    sites = SiteSettings(spacing=0, call_rate=0.5)
+    update_people(folder / "people-store", cohorts, PeopleSettings(sites=sites))
 
 
 def _export(folder: Path, store: str, cohorts: Sequence[str]) -> None:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 CONTIG, LENGTH = "c1", 6_000
 SAMPLES = ("a1", "a2", "a3")
+KIN = tuple(f"k{i}" for i in range(24))
+"""People enough for what is said of people; the third is a child of the first two."""
+
 _INFO = (
     "AC,A,Integer", "AN,1,Integer", "AF,A,Float", "DP,1,Integer", "DB,0,Flag", "QS,R,Float",
     "NOTE,.,String", "CH,1,Character", "PL1,G,Integer", "END,1,Integer", "SVTYPE,1,String",
@@ -37,12 +40,17 @@ def write_inputs(folder: Path) -> Path:
     (folder / "freq.vcf").write_text(_vcf(_source(bases), samples=()))
     (folder / "spans.bed").write_text(f"{CONTIG}\t100\t900\tone\n{CONTIG}\t800\t4000\ttwo\n")
     (folder / "gene.tsv").write_text("gene\tscore\nG1\t0.5\nG2\t0.25\n")
-    cohorts = ("plain", "full", "sites", "gvcf")
-    rows = [f"{c}\t{s}\tfemale\tP" for c in cohorts[:2] for s in SAMPLES]
+    (folder / "kin.vcf").write_text(_vcf(_kin(bases), samples=KIN))
+    cohorts = ("plain", "full", "sites", "gvcf", "kin")
+    rows = [f"{c}\t{s}\tfemale\tP\t\t" for c in cohorts[:2] for s in SAMPLES]
+    for cohort in ("kin", "again"):
+        for k, name in enumerate(KIN):
+            parents = f"{KIN[0]}\t{KIN[1]}" if k == 2 else "\t"
+            rows.append(f"{cohort}\t{name}\t{('male', 'female')[k % 2]}\tP\t{parents}")
     (folder / "samples.tsv").write_text(
-        "\n".join(["cohort\tsample\tsex\tpopulation", *rows, ""])
+        "\n".join(["cohort\tsample\tsex\tpopulation\tfather\tmother", *rows, ""])
     )
-    sheet = [f"{c}\t{c}.vcf" for c in cohorts]
+    sheet = [f"{c}\t{c}.vcf" for c in cohorts] + ["again\tkin.vcf"]
     (folder / "cohorts.tsv").write_text("\n".join(["cohort\tfiles", *sheet, ""]))
     return _config(folder)
 
@@ -196,6 +204,23 @@ def _full(bases: str) -> list[str]:
     at = bases[5_969]
     local = ("1|1:1:3,4:0,9,9", "0/0:.:7:0", "0/1:1:3,4:9,0,9")
     rows.append(_record(5_970, at, "ACGT".replace(at, "")[0], ".", "GT:LAA:LAD:LPL", *local))
+    return rows
+
+
+def _kin(bases: str) -> list[str]:
+    """Write common SNVs of a family and others, with reads and quality."""
+    rng = random.Random(11)
+    rows = []
+    for pos in range(30, LENGTH - 60, 9):
+        ref = bases[pos - 1]
+        copies = [[rng.randrange(2), rng.randrange(2)] for _ in KIN]
+        copies[2] = [rng.choice(copies[0]), rng.choice(copies[1])]
+        cells = []
+        for a, b in copies:
+            reads = f"{rng.randrange(2)},30" if a + b == 2 else "15,15"
+            cells.append(f"{a}/{b}:{reads}:30:50" if rng.random() > 0.02 else "./.")
+        alt = "ACGT".replace(ref, "")[0]
+        rows.append(_record(pos, ref, alt, ".", "GT:AD:DP:GQ", *cells))
     return rows
 
 
