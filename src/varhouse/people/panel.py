@@ -177,7 +177,7 @@ def read_packed(
         own = sites[64 * part.start : 64 * part.stop]
         read = reader.read(own, part.stop - part.start)
         for plane, words in zip(planes, read, strict=True):
-            plane[:, part] = words
+            plane[:, part] = words.T
     return PackedCalls(cohort, columns.ordinal, list(columns.samples), sites, *planes)
 
 
@@ -229,8 +229,8 @@ class _Reader:
         return cls(store, columns, place, base, width, runs)
 
     def read(self, sites: pl.DataFrame, n_words: int) -> tuple[Words, Words, Words]:
-        """Give het, hom and called (uint64[people, n_words]) of some sites."""
-        out = tuple(np.zeros((self.columns.size, n_words), np.uint64) for _ in range(4))
+        """Give het, hom and called (uint64[n_words, people]) of some sites."""
+        out = tuple(np.zeros((n_words, self.columns.size), np.uint64) for _ in range(4))
         het, hom, called, seen = out
         rows = sites.select(*KEY).with_columns(site=pl.int_range(pl.len(), dtype=pl.Int64))
         record = int((-(-self.width * 2 // 8)).sum()) + 1
@@ -272,8 +272,8 @@ class _Reader:
             )
         )
         self._check_whole(plane_rows, records["file"].to_numpy())
-        matches = records.join(alleles, on=RECORD, maintain_order="left")
-        # A record without GT has no planes.
+        # By site: the people of one after another are written side by side.
+        matches = records.join(alleles, on=RECORD).sort("site", "first_row")
         columns = matches.select("first_row", "last_row", "alt", "site", "file").to_numpy()
         numbers = np.ascontiguousarray(columns.astype(np.int64).T)
         numbers[4] = self.base[numbers[4]]
@@ -320,9 +320,9 @@ class _Reader:
         positions, at = np.unique(pos, return_inverse=True)
         known = self.runs.called(contig, positions)[self.columns.ordinal]
         first, last = int(sites["site"][0]), int(sites["site"][-1])
-        bits = np.zeros((self.columns.size, 64 * called.shape[1]), np.bool_)
+        bits = np.zeros((self.columns.size, 64 * called.shape[0]), np.bool_)
         bits[:, first : last + 1] = known[:, at]
-        called |= _bits(bits) & ~seen
+        called |= _bits(bits).T & ~seen
 
 
 def pack(
