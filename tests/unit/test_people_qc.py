@@ -7,7 +7,9 @@ import pytest
 import slow_qc
 from qc_stores import GENOME, PAR, make_lines, make_qc_store
 
+from varhouse.errors import StoreError
 from varhouse.people.qc import Qc, sample_qc
+from varhouse.people.settings import PeopleSettings
 from varhouse.store.reader import open_store
 from varhouse.tables.peopletables import SAMPLE_CONTIGS, SAMPLE_QC
 
@@ -120,3 +122,10 @@ def test_one_person(tmp_path) -> None:
     assert (row["n_het"], row["n_hom_alt"], row["n_singleton"]) == (1, 1, 2)
     assert row["n_ti"] + row["n_tv"] == 4
     assert row["flags"] == "low_call_rate"
+
+
+def test_frequencies_of_a_source_must_be_there(tmp_path) -> None:
+    lines = [line("chr1", 10, "snv", "0/1")]
+    store = open_store(make_qc_store(tmp_path, [(["a"], lines)], set()))
+    with pytest.raises(StoreError, match="annotations_gnomad"):
+        sample_qc(store, "c", PeopleSettings(frequencies="gnomad.AF"))

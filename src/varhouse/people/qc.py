@@ -17,7 +17,7 @@ import polars as pl
 
 from varhouse.people.calls import AUTOSOME, Bools, CohortCalls, Int64, Sites, X, Y
 from varhouse.people.counts import COUNTS, Int32, count_rows
-from varhouse.people.depths import read_depths
+from varhouse.people.depths import read_depths, source_frequencies
 from varhouse.people.flags import flag
 from varhouse.people.panel import PackedCalls, choose_sites, read_packed
 from varhouse.people.roh import find_roh
@@ -100,7 +100,9 @@ def sample_qc(
     rows = call_sex(rows, settings.limits)
     if packed is None:
         packed = read_packed(store, cohort, choose_sites(store, cohort, settings.sites))
-    for frame in (read_depths(store, cohort), find_roh(packed)):
+    source = settings.frequencies
+    known = source_frequencies(store, source) if source is not None else None
+    for frame in (read_depths(store, cohort, known), find_roh(packed)):
         rows = rows.join(frame, on="ordinal", how="left", maintain_order="left")
     rows = flag(_with_schema(rows), sheet, settings.limits)
     return Qc(rows, _contigs(calls, counts, sheet["ordinal"]))

@@ -118,12 +118,23 @@ class AncestrySettings:
 
 @dataclass(frozen=True)
 class PeopleSettings:
-    """All settings of the room; the key `people` of a configuration."""
+    """All settings of the room; the key `people` of a configuration.
+
+    Attributes
+    ----------
+    limits, sites
+        See there.
+    axes
+        Axes of ancestry that are kept.
+    frequencies
+        `SOURCE.FIELD` of the store by which contamination is told; None: those of the cohort.
+    """
 
     limits: Limits = field(default_factory=Limits)
     sites: SiteSettings = field(default_factory=SiteSettings)
     ancestry: AncestrySettings = field(default_factory=AncestrySettings)
     axes: int = 10
+    frequencies: str | None = None
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Self:

@@ -30,7 +30,7 @@ SAMPLE_QC = Table(
         _SAMPLE,
         _count(
             "n_genotypes",
-            "genotypes of the sample on autosomes, as all figures up to `ins_del`: of the"
+            "genotypes of the sample on autosomes, as all figures up to `gq_mean`: of the"
             " records of its files that have an ALT which is kept, or none; of a gVCF of the"
             " sites of the cohort",
         ),
