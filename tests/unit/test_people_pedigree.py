@@ -261,3 +261,28 @@ def test_trios_of_a_store(drop, tmp_path):
     assert said["b", "stranger"] == ("unrelated", False)
     assert said["f", "a"] == ("parent_child", True)
     assert find_trios(packed, make_pedigree(family_sheet(names))).height == 0
+
+
+@pytest.mark.parametrize("people", [0, 1, 2])
+@pytest.mark.parametrize("sites", [0, 1, 70])
+def test_hardly_anybody_and_hardly_any_site(people, sites):
+    names = FAMILY[:people]
+    drop = Drop(Genome(contigs=("c1",), per_contig=max(sites, 1)))
+    drop.founder(*FAMILY[:2])
+    calls = drop.packed(names) if people else None
+    dosage = drop.dosage(names)[:, :sites] if calls else np.zeros((0, sites), np.int8)
+    ordinal = np.arange(people, dtype=np.int32)
+    packed = pack("c", ordinal, names, drop.genome.sites()[:sites], dosage)
+    parents = {"m": ("f", "")} if people == 2 else {}
+    pedigree = make_pedigree(family_sheet(names, parents))
+    found = relations(packed, pedigree)
+    trios = find_trios(packed, pedigree)
+    assert trios.height == len(found) == (people == 2)
+    declared = {c.name: c.dtype for c in TRIOS.columns if c.name != "cohort"}
+    assert trios.schema == declared
+    if people == 2:
+        relation, by_sheet, agrees = found["f", "m"]
+        assert (relation, by_sheet) == ("unrelated", "parent_child")
+        # One site or none cannot contradict the sheet.
+        assert agrees is (None if sites < 2 else False)
+        assert trios["n_sites"].item() == sites

@@ -89,19 +89,21 @@ def related(
 def find_related(packed: PackedCalls, pedigree: Pedigree) -> pl.DataFrame:
     """Give the rows of the table `related`, sorted."""
     sheet = sheet_pairs(pedigree)
-    row = {int(o): i for i, o in enumerate(packed.ordinal.tolist())}
     noise = _noise(packed)
-    by_calls = kinship_pairs(packed, noise.least).select(
-        pl.col("ordinal_1").replace_strict(row, return_dtype=pl.Int64).alias("first"),
-        pl.col("ordinal_2").replace_strict(row, return_dtype=pl.Int64).alias("second"),
+    near = kinship_pairs(packed, noise.least)
+    by_calls = pl.DataFrame(
+        {
+            "first": np.searchsorted(packed.ordinal, near["ordinal_1"].to_numpy()),
+            "second": np.searchsorted(packed.ordinal, near["ordinal_2"].to_numpy()),
+        }
     )
     pairs = pl.concat([by_calls, sheet.select("first", "second")]).unique()
     pairs = pairs.join(sheet, on=["first", "second"], how="left").sort("first", "second")
     first, second = (pairs[n].to_numpy().astype(np.int64) for n in ("first", "second"))
     found = pl.concat([count_pairs(packed, first, second), pairs], how="horizontal")
-    near = (found["kinship"] > LIMITS[1]).fill_null(value=False).to_numpy()
+    close = (found["kinship"] > LIMITS[1]).fill_null(value=False).to_numpy()
     opposite = np.zeros(first.size)
-    opposite[near] = _expected_ibs0(packed, first[near], second[near])
+    opposite[close] = _expected_ibs0(packed, first[close], second[close])
     found = found.with_columns(
         pl.Series("siblings_ibs0", opposite),
         pl.Series("error", _standard_errors(packed, first, second, noise.inflation)),
