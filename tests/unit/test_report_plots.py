@@ -55,7 +55,15 @@ def test_settings_of_the_user_change_nothing():
     import matplotlib as mpl  # noqa: PLC0415
 
     before = draw()
-    with mpl.rc_context({"font.size": 30, "svg.fonttype": "path", "axes.grid": False}):
+    with mpl.rc_context(
+        {
+            "font.size": 30,
+            "svg.fonttype": "path",
+            "xtick.direction": "in",
+            "axes.xmargin": 0.4,
+            "lines.linewidth": 9,
+        }
+    ):
         assert draw() == before
         assert mpl.rcParams["font.size"] == 30
 

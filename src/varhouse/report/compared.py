@@ -133,11 +133,10 @@ def _is_frequency(parts: list[str]) -> bool:
 
 
 def _sources(store: Store) -> Iterator[tuple[str, pl.Schema]]:
-    """List the sources of alleles that may be shown, with the schemas of their tables."""
+    """List the sources of alleles that the view shows, with the schemas of their tables."""
     for table in store.open_tables:
-        source = table.removeprefix(SOURCE)
-        if table.startswith(SOURCE) and store.view.shows_source(source):
-            yield source, store.scan(table).collect_schema()
+        if table.startswith(SOURCE):
+            yield table.removeprefix(SOURCE), store.scan(table).collect_schema()
 
 
 def compare(store: Store, cohorts: list[str]) -> Compared:
