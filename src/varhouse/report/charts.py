@@ -49,11 +49,13 @@ class Figure:
     look_for
         A sentence or two: what to look for.
     data
-        What can be downloaded as CSV; None: the file of all samples.
+        What can be downloaded as CSV; None: it is in the file of `saved_in`.
     legend
         Whether the key of the cohorts belongs under it.
     wide
         Whether it takes the whole width of the page.
+    saved_in
+        Of a plot without data of its own, the id of the link that saves them, and its words.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Figure:
     data: pl.DataFrame | None
     legend: bool = True
     wide: bool = False
+    saved_in: tuple[str, str] = ("counts-data", "data: with the counts per sample")
 
 
 def _of(frame: pl.DataFrame, cohort: str) -> pl.DataFrame:

@@ -25,7 +25,7 @@ from varhouse.report.measure import Measures, first_rejects, measure, rejects_by
 from varhouse.report.people import count_summary, outliers, read_people
 from varhouse.report.peoplesection import people_sections
 from varhouse.report.peopletables import read_people_tables
-from varhouse.report.samples import SCRIPT, STYLE
+from varhouse.report.samples import SAVED, SCRIPT, STYLE
 from varhouse.report.svg import STYLES
 from varhouse.report.tables import download, facts, figure, frame_table, table
 from varhouse.report.words import duration, headline, total, with_meaning
@@ -347,10 +347,13 @@ def _people(ingest: Ingest, styles: Styles, *, has_flags: bool) -> str:
         )
     summary = count_summary(people)
     head = ["cohort", "count", "least", "5 %", "median", "95 %", "most"]
+    kept = samples.head(SAVED)
+    words = "data (CSV)" + (f", the first {SAVED:,} rows" if samples.height > SAVED else "")
+    link = download(kept, f"{prefix}-{'counts' if has_flags else 'samples'}", words)
     text += (
         "<h3>Counts per sample</h3><p>Over the people of each cohort. Het, hom-alt, hemi and "
         "missing are genotypes; SNV, indel, Ti and Tv are copies of alleles carried. "
-        f'<span id="counts-data">{download(samples, f"{prefix}-samples")}</span></p>'
+        f'<span id="counts-data">{link}</span></p>'
         f"<details><summary>{plural(people.height, 'sample')} of "
         f"{plural(people['cohort'].n_unique(), 'cohort')}</summary>"
         f"{table(head, [_plain(r) for r in summary.rows()])}</details>"

@@ -23,6 +23,8 @@ LEAST_FOR_SEX = 4
 LEAST_FOR_AXES = 20
 """With fewer, axes of ancestry show single people and families."""
 
+WITH_SAMPLES = ("samples-data", "data: with the table of samples")
+
 CONTIGS = 40
 """Contigs drawn, the first of the assembly."""
 
@@ -125,10 +127,10 @@ def sex_plot(mine: pl.DataFrame, cohort: str, name: str) -> Figure | None:
         "Look for people in the other cloud than their colour: a swap, or a slip of the "
         "sheet. One between the clouds: contamination, or another number of X and Y. Outside "
         f"the pseudo-autosomal regions. {about}.{without}",
-        mine.select("cohort", "sample", "sex", "sex_by_calls", "x_f", "n_x_het", "n_x_nonref",
-                    "n_y_called", "n_y"),
+        None,
         legend=False,
-    )  # fmt: skip
+        saved_in=WITH_SAMPLES,
+    )
 
 
 def _called(call: str) -> str:
@@ -179,10 +181,9 @@ def ranked_plot(
             f"{n_out:,} flagged"
         )
         drawing = plots.finish(figure, name, f"{words['title']} of {cohort}", about, told)
-    data = frame.select("cohort", "sample", column, flagged="stands_out")
     return Figure(
-        name, f"{cohort}: {words['title']}", drawing, f"{words['look_for']} {about}.", data,
-        legend=False,
+        name, f"{cohort}: {words['title']}", drawing, f"{words['look_for']} {about}.", None,
+        legend=False, saved_in=WITH_SAMPLES,
     )  # fmt: skip
 
 
@@ -280,8 +281,9 @@ def axes_plot(
         drawing + plots.key(styles),
         "Look for people away from those of their colour: a swap, a slip of the sheet, or "
         f"ancestors of two populations; rings mark them. {about}.{whose}",
-        frame.select("cohort", "sample", "group", axis_x="x", axis_y="y", outlier="outlier"),
+        None,
         legend=False,
+        saved_in=("ancestry-data", "data: with all axes"),
     )
 
 

@@ -22,7 +22,7 @@ from varhouse.report.peopleplots import (
 )
 from varhouse.report.peopletables import People, codes, is_flagged
 from varhouse.report.relativeplots import family_plot, kinship_plot, words_of
-from varhouse.report.samples import flag_words, sample_table
+from varhouse.report.samples import SAVED, flag_words, sample_table
 from varhouse.report.tables import download, table
 
 DRAWN = 4
@@ -165,9 +165,16 @@ def _sexes(people: People, drawn: list[str], prefix: str) -> str:
 def _listed(title: str, head: list[str], rows: pl.DataFrame, prefix: str, name: str) -> str:
     more = f", the first {LISTED} shown" if rows.height > LISTED else ""
     return (
-        f"<h3>{escape(title)}</h3><p>{rows.height:,} found{more}. "
-        f"{download(rows, f'{prefix}-{name}')}</p>{table(head, rows.head(LISTED).rows())}"
+        f"<h3>{escape(title)}</h3><p>{rows.height:,} found{more}. {_saved(rows, prefix, name)}"
+        f"</p>{table(head, rows.head(LISTED).rows())}"
     )
+
+
+def _saved(rows: pl.DataFrame, prefix: str, name: str) -> str:
+    """Write the link that saves rows, the first of very many."""
+    words = "data (CSV)" if rows.height <= SAVED else f"data (CSV), the first {SAVED:,} rows"
+    link = download(rows.head(SAVED), f"{prefix}-{name}", words)
+    return f'<span id="{name}-data">{link}</span>'
 
 
 def _relatives(people: People, drawn: list[str], prefix: str) -> str:
@@ -226,6 +233,16 @@ def _ancestry(people: People, drawn: list[str], prefix: str) -> str:
                 yield scree_plot(_of(people.axes, c), c, f"scree-{i}")
 
     text = _plotted(each(), prefix, f"Drawn from {LEAST_FOR_AXES} people of a cohort on.")
+    most = people.ancestry["scores"].list.len().max()
+    places = people.ancestry.sort("outlier", descending=True, nulls_last=True).select(
+        "cohort", "sample", "axes", "population", "outlier", "nearest",
+        pl.col("distance").round(3),
+        *(
+            pl.col("scores").list.get(i, null_on_oob=True).round(6).alias(f"axis_{i + 1}")
+            for i in range(most if isinstance(most, int) else 0)
+        ),
+    )  # fmt: skip
+    text += f"<p>Places on the axes: {_saved(places, prefix, 'ancestry')}</p>"
     if plots.is_installed():
         text = (
             f"<p>Coloured by <b>{escape(people.colour_by)}</b>; <code>--colour-by</code> "

@@ -20,6 +20,8 @@ BETWEEN = (0.354, 0.177, 0.0884, 0.0442)
 """Kinship between the degrees: 2^-1.5, 2^-2.5, ... (Manichaikul et al., Bioinformatics 2010,
 26:2867)."""
 
+WITH_PAIRS = ("pairs-data", "data: with the list of pairs")
+
 GRID = 60
 """People in the grid of families, at most."""
 
@@ -72,8 +74,9 @@ def kinship_plot(related: pl.DataFrame, cohort: str, name: str) -> Figure | None
         drawing + plots.key({words_of(r): s for r, s in shown.items()}),
         f"Look for rings: pairs whose relation the sheet tells otherwise. Dashed lines part "
         f"the degrees; parents and children have no IBS0, siblings some. {about}.",
-        related.drop("ordinal_1", "ordinal_2"),
+        None,
         legend=False,
+        saved_in=WITH_PAIRS,
     )
 
 
@@ -164,6 +167,7 @@ def family_plot(related: pl.DataFrame, cohort: str, name: str) -> Figure | None:
         drawing,
         "A square is the pair of the name at its row's end and the name over its column; "
         f"darker is nearer kin. Framed ones are not as the sheet says. {about}.",
-        both.select("cohort", "sample_1", "sample_2", "kinship", "relation"),
+        None,
         legend=False,
+        saved_in=WITH_PAIRS,
     )

@@ -17,8 +17,8 @@ from varhouse.report.tables import Cell, download, show
 ROWS = 1_000
 """Rows in the page at most, about 0.6 kB each."""
 
-SAVED = 10_000
-"""Rows in the saved data at most, about 0.2 kB each, so that a page stays below 5 MB."""
+SAVED = 4_000
+"""Rows in the saved data at most, about 0.3 kB each, so that a page stays below 5 MB."""
 
 SCRIPT = """
 for (const box of document.querySelectorAll(".samples")) {
@@ -193,7 +193,7 @@ def _about(frame: pl.DataFrame, prefix: str) -> str:
     return (
         f"<p>{plural(frame.height, 'sample')}, those with flags first; rest on a value that "
         f"stands out to see its threshold.{more} "
-        f"<span>{download(saved, f'{prefix}-samples')}</span></p>"
+        f'<span id="samples-data">{download(saved, f"{prefix}-samples")}</span></p>'
     )
 
 

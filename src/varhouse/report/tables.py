@@ -78,7 +78,8 @@ def figure(plot: Figure, styles: Styles, prefix: str) -> str:
     if plot.legend and len(styles) > 1:
         key = "".join(f"<li>{swatch(i)}{escape(c)}</li>" for c, i in styles.items())
         key = f'<ul class="key">{key}</ul>'
-    link = '<a class="get" href="#counts-data">data: with the counts per sample</a>'
+    where, words = plot.saved_in
+    link = f'<a class="get" href="#{where}">{escape(words)}</a>'
     if plot.data is not None:
         link = download(plot.data, f"{prefix}-{plot.name}")
     across = ' class="across"' if plot.wide else ""
