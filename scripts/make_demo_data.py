@@ -974,6 +974,7 @@ sources:
     licence: CC0-1.0
 policy:
   max_ref_mismatch_rate: 0.001
+  sample_flags: note                       # quality, sex, kin and ancestry of each sample
 """
 
 COHORT_COLUMNS = (

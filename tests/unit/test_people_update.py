@@ -24,8 +24,8 @@ from varhouse.store.compact import compact_store
 from varhouse.store.drop import drop_cohort
 from varhouse.store.lifecycle import log_releases
 from varhouse.store.releases import list_releases
-from varhouse.tables.peopletables import ANCESTRY
-from varhouse.tables.schema import TABLES
+from varhouse.tables.peopletables import ANCESTRY, PEOPLE_MADE, SAMPLE_QC
+from varhouse.tables.schema import TABLES, Table
 from varhouse.tables.shards import Manifest, write_shard
 from varhouse.verify.whole import recompute_digests
 
@@ -229,3 +229,35 @@ def test_the_schema_of_the_configuration_has_all_settings() -> None:
 def test_every_table_of_people_is_below_controlled() -> None:
     assert {TABLES[n].root for n in (*FOLLOWING, "same_people")} == {"controlled"}
     assert not any(TABLES[n].content for n in FOLLOWING)
+
+
+def _written(store: Path, table: Table, change: pl.Expr, folder: Path) -> list[str]:
+    """Write a table of people with another value, and say what is found wrong."""
+    rows = varhouse.open(store).table(table.name, cohort="a").collect().with_columns(change)
+    shard = write_shard(rows.drop("cohort"), table, folder, "x", {"cohort": "a"})
+    assert shard is not None
+    manifest = Manifest([shard], [(table.name, {"cohort": "a"})])
+    base = list_releases(store)[-1]
+    commit(store, [manifest], ingest_id=f"by-hand-{base}", operation="people",
+           base_release=base)  # fmt: skip
+    return [str(p) for p in verify(varhouse.open(store))]
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "says"),
+    [
+        (SAMPLE_QC, pl.lit("zz").alias("sample"), "ordinal 0 is no sample with that id"),
+        (SAMPLE_QC, pl.lit("x").alias("flags"), "n_flagged is 0, not 4"),
+        (SAMPLE_QC, (pl.col("ordinal") + 1).alias("ordinal"), "1 sample(s) have no row"),
+        (PEOPLE_MADE, pl.lit("other").alias("made_from"), "made_from is other, not"),
+        (PEOPLE_MADE, pl.lit(9, pl.Int64).alias("n_samples"), "n_samples is 9, not 4"),
+    ],
+)
+def test_the_verifier_finds_rows_of_others(
+    store: Path, tmp_path: Path, table: Table, change: pl.Expr, says: str
+) -> None:
+    update_people(store, settings=PeopleSettings(Limits(call_rate=None, mad=None)))
+    assert [str(p) for p in verify(varhouse.open(store))] == []
+    found = _written(store, table, change, tmp_path / "w")
+    assert any(says in text for text in found), found
+    assert not any("zz" in text for text in found)

@@ -91,7 +91,8 @@ class Reading:
             account = json.loads(row["account"] or "{}")
             if isinstance(account, dict) and "strata" in account:
                 told[row["ingest_id"]] = list(account["strata"])
-        names = ["n_samples", "n_records", "n_alleles", "n_rejects", "haploid", "ingest_id"]
+        names = ["n_samples", "n_records", "n_alleles", "n_rejects", "haploid", "ingest_id",
+                 "fingerprint"]  # fmt: skip
         for row in self.small("cohorts", names):
             cohort = Cohort(row["cohort"], row)
             cohort.strata = told.get(row["ingest_id"])

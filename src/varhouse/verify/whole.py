@@ -10,6 +10,7 @@ from varhouse.errors import AccessError, StoreError
 from varhouse.verify.bases import CallableAt
 from varhouse.verify.figures import ALONE
 from varhouse.verify.filescan import Rows
+from varhouse.verify.madeofpeople import check_people
 from varhouse.verify.merge import AlleleMerge, Source, stratum_hash
 from varhouse.verify.people import Cohort, OneCopy
 from varhouse.verify.persons import PersonCounts, is_alone, weigh_rows
@@ -115,7 +116,7 @@ class Verification(Reading):
             if isinstance(error, AccessError):
                 raise
             self.problems.append(Problem("samples", "", first_line(error)))
-        for step in (self._alleles, self._cohorts):
+        for step in (self._alleles, self._cohorts, self._people):
             try:
                 step()
             except (StoreError, KeyError, TypeError, ValueError) as error:
@@ -331,6 +332,9 @@ class Verification(Reading):
                 self._check_unique(table)
 
     # -- the rest ----------------------------------------------------------------------
+
+    def _people(self) -> None:
+        self.between_tables += check_people(self.cohorts, self.small)
 
     def _plain(self, name: str) -> None:
         """Read a table that nothing else has read."""
