@@ -225,6 +225,40 @@ def test_frequencies_of_a_source_of_the_store(tmp_path: Path) -> None:
         source_frequencies(store, "other.AF")
 
 
+def test_reference_blocks_are_no_genotypes(tmp_path: Path) -> None:
+    """Three gVCFs of one person each: blocks and variants lie in the same blocks of fields."""
+    rng = np.random.default_rng(2)
+    wanted = []
+    for who in range(3):
+        lines = []
+        for k in range(120):
+            d, gq = int(rng.integers(12, 60)), int(rng.integers(10, 99))
+            at = ["chr1", str(4 * k + 1), "A"]
+            if rng.random() < 0.6:
+                lines.append([*at, "<NON_REF>", "GT:DP:GQ", f"0/0:{d}:{gq}"])
+            else:
+                r, gt = int(rng.integers(0, 5)), ("0/1", "1/1")[int(rng.integers(2))]
+                cell = f"{gt}:{r},{d - r},0:{d}:{gq}"
+                lines.append([*at, "C,<NON_REF>", "GT:AD:DP:GQ", cell])
+        write(tmp_path / f"{who}.vcf", lines, [PEOPLE[who]], "Integer", "Integer")
+        text = (tmp_path / f"{who}.vcf").read_text()
+        end = '##INFO=<ID=END,Number=1,Type=Integer,Description="x">\n#CHROM'
+        rows = [
+            row.replace("PASS\t.", f"PASS\tEND={int(row.split()[1]) + 3}")
+            if "\t<NON_REF>\t" in row else row
+            for row in text.replace("#CHROM", end, 1).splitlines()
+        ]  # fmt: skip
+        (tmp_path / f"{who}.vcf").write_text("\n".join(rows) + "\n")
+        variants = [line for line in lines if line[3] != "<NON_REF>"]
+        af = {("chr1", 4 * k + 1, "A", "C"): 0.4 for k in range(120)}
+        wanted += slow(variants, 1, af)
+    store = ingest(tmp_path, {"g": "0.vcf,1.vcf,2.vcf"})
+    assert store.scan("blocks").collect().height > 150
+    source = own_frequencies(store, "g").with_columns(af=pl.lit(0.6))
+    assert_is(read_depths(store, "g", source), wanted)
+    assert min(len(person[2]) for person in wanted) > 5
+
+
 def test_few_people_say_nothing_of_strangers(fx_text) -> None:
     store, _ = fx_text
     found = read_depths(store, "few")

@@ -6,6 +6,7 @@ reference block of a gVCF is one line of any length, and counts nowhere here: it
 those of `varhouse query --callable`.
 """
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple, Self
 
@@ -46,6 +47,9 @@ _CELLS = 8_000_000
 """Cells (records x people) of a window, about: some hundred megabytes as they are stored."""
 
 _NAMES = ("DP", "GQ", "AD")
+_UNSPECIFIED = "|".join(map(re.escape, UNSPECIFIED_ALTS))
+_ONE_ALT = rf"^(?:(?:{_UNSPECIFIED}),)*[^,]+(?:,(?:{_UNSPECIFIED}))*$"
+"""Pattern of ALT with one allele beside those that are none."""
 _PLANES = ("record", "first", "people", "ploidy", "planes", "missing", "absent")
 _SITES: dict[str, PolarsType] = {
     "file": pl.Int32, "record": pl.Int64, "alt_index": pl.Int32, "ref_af": pl.Float64,
@@ -285,11 +289,11 @@ def _charr_sites(
     written = pl.col("alt").str.split(",").list.get(pl.col("alt_index") - 1, null_on_oob=True)
     alleles = (
         store.scan("sites", **where)
+        .filter(pl.col("alt").str.contains(_ONE_ALT))
         .select("file", "record", "alt", *lists)
         .with_columns(alt_index=pl.int_ranges(1, pl.col(lists[0]).list.len() + 1))
         .explode(*lists, "alt_index", empty_as_null=True)
         .filter(~written.is_in(UNSPECIFIED_ALTS))
-        .filter(pl.len().over("file", "record") == 1)
         .drop("alt")
         .rename(_ALLELES)
     )
