@@ -7,6 +7,7 @@ from pedigrees import Drop, Genome, make_people_store
 
 import varhouse
 from varhouse.people import pedigree as pedigree_module
+from varhouse.people.king import kinship_pairs
 from varhouse.people.kinship import find_related, find_trios, related
 from varhouse.people.mendel import count_errors
 from varhouse.people.panel import choose_sites, pack, read_packed
@@ -286,3 +287,14 @@ def test_hardly_anybody_and_hardly_any_site(people, sites):
         # One site or none cannot contradict the sheet.
         assert agrees is (None if sites < 2 else False)
         assert trios["n_sites"].item() == sites
+
+
+def test_chance_makes_no_relatives_of_strangers():
+    drop = Drop(Genome(contigs=[f"c{i}" for i in range(20)], per_contig=40))
+    names = [f"s{i}" for i in range(150)]
+    drop.founder(*names)
+    drop.child("child", "s0", "s1")
+    packed = drop.packed([*names, "child"], missing=0.02, error=0.002)
+    assert kinship_pairs(packed).height > 100
+    sheet = family_sheet(packed.samples)
+    assert set(relations(packed, make_pedigree(sheet))) == {("s0", "child"), ("s1", "child")}

@@ -222,38 +222,40 @@ def _expected_ibs0(
     return out
 
 
-def _words(packed: PackedCalls, first: Int64, second: Int64) -> tuple[Int64, Int64, Int64]:
-    """Give O, D1 + D2 and the sites of both, by word: int64[pairs, words] each."""
-    het = packed.het[first] ^ packed.het[second]
+def _words(packed: PackedCalls, first: Int64, second: Int64) -> tuple[Int64, ...]:
+    """Give O, D1, D2, H and the sites of both, by word: int64[pairs, words] each."""
+    one, other = packed.het[first], packed.het[second]
     both = packed.called[first] & packed.called[second]
-    opposite = packed.hom[first] ^ packed.hom[second]
-    opposite &= ~(packed.het[first] | packed.het[second])
-    words = (opposite & both, het & both, both)
-    o, d, n = (np.bitwise_count(w).astype(np.int64) for w in words)
-    return o, d, n
+    opposite = (packed.hom[first] ^ packed.hom[second]) & ~(one | other) & both
+    words = (opposite, one & ~other & both, other & ~one & both, one & other, both)
+    return tuple(np.bitwise_count(w).astype(np.int64) for w in words)
 
 
 def _standard_errors(
     packed: PackedCalls, first: Int64, second: Int64, inflation: float
 ) -> Float64:
-    """Give the standard error of the kinship of pairs: float64[pairs], inf where unknown.
+    """Give the standard error of the kinship of pairs if they are strangers.
 
-    The numerator 4 O + D is a sum over sites of 4, 1 or 0. The denominator is 4 times the
-    fewer heterozygous sites of the two.
+    With M = H + min(D1, D2), the coefficient is 1/2 less the ratio of two sums over sites,
+    (4 O + D1 + D2) / 4 M, which is 1/2 for strangers. So a site adds to the error
+    (x - 2 m) / 4 M, where x is 4, 1 or 0 and m tells that the one with fewer heterozygous
+    sites is heterozygous there (delta method): squared, 16 at O, 4 at H, 1 at D1 and D2.
+
+    Returns
+    -------
+    float64[pairs]
+        inf where no site tells.
     """
-    n_het = np.bitwise_count(packed.het).sum(axis=1, dtype=np.int64)
     out = np.full(first.size, np.inf)
     step = max((1 << 21) // max(packed.het.shape[1], 1), 1)
     for begin in range(0, first.size, step):
         part = slice(begin, begin + step)
-        one, other = first[part], second[part]
-        o, d, n = (v.sum(axis=1) for v in _words(packed, one, other))
-        fewer = np.minimum(n_het[one], n_het[other])
-        good = (n > 0) & (fewer > 0)
-        o, d, n, fewer = o[good], d[good], n[good], fewer[good]
-        variance = 16 * o + d - (4 * o + d) ** 2 / n
+        o, d1, d2, h, _ = (v.sum(axis=1) for v in _words(packed, first[part], second[part]))
+        fewer = h + np.minimum(d1, d2)
+        good = fewer > 0
+        square = (16 * o + 4 * h + d1 + d2)[good]
         own = out[part]
-        own[good] = np.sqrt(np.maximum(variance, 1) * inflation) / (4 * fewer)
+        own[good] = np.sqrt(square * inflation) / (4 * fewer[good])
     return out
 
 
@@ -301,17 +303,18 @@ def _inflation(packed: PackedCalls, first: Int64, second: Int64) -> float:
     several lengths of a stretch the worst counts. At least 1.
     """
     words = packed.het.shape[1]
-    o, d, n = _words(packed, first, second)
+    o, d1, d2, h, n = _words(packed, first, second)
+    own = np.where(d1.sum(axis=1, keepdims=True) <= d2.sum(axis=1, keepdims=True), d1, d2)
+    value, square = 4 * o + d1 + d2 - 2 * (h + own), 16 * o + 4 * h + d1 + d2
+    total = np.maximum(n.sum(axis=1, keepdims=True), 1)
+    mean = value.sum(axis=1, keepdims=True) / total
+    each = np.maximum(square.sum(axis=1, keepdims=True) / total - mean**2, 1e-9)
     worst, size = 1.0, 1
     while words // size >= _STRETCHES:
         cut = np.arange(0, words - words % size, size)
-        o_, d_, n_ = (np.add.reduceat(v, cut, axis=1).astype(np.float64) for v in (o, d, n))
-        total = np.maximum(n_.sum(axis=1, keepdims=True), 1)
-        mean = (4 * o_ + d_).sum(axis=1, keepdims=True) / total
-        square = (16 * o_ + d_).sum(axis=1, keepdims=True) / total
-        each = n_ * np.maximum(square - mean**2, 1e-9)
-        off = (4 * o_ + d_ - mean * n_) ** 2
-        worst = max(worst, float(off.sum() / each.sum()))
+        sums, sites = (np.add.reduceat(v, cut, axis=1) for v in (value, n))
+        off = (sums - mean * sites) ** 2
+        worst = max(worst, float(off.sum() / (each * sites).sum()))
         size *= 2
     return worst
 
