@@ -17,7 +17,7 @@ from varhouse.errors import StoreError
 from varhouse.people import made as making
 from varhouse.people import update as updating
 from varhouse.people.made import FOLLOWING, make_people
-from varhouse.people.settings import Limits, PeopleSettings, SiteSettings
+from varhouse.people.settings import AncestrySettings, Limits, PeopleSettings, SiteSettings
 from varhouse.people.update import recorded_settings, stale_cohorts, update_people
 from varhouse.store.commit import commit
 from varhouse.store.compact import compact_store
@@ -215,10 +215,11 @@ def test_the_schema_of_the_configuration_has_all_settings() -> None:
         ("", PeopleSettings, said),
         ("limits.", Limits, said["limits"]["properties"]),
         ("sites.", SiteSettings, said["sites"]["properties"]),
+        ("ancestry.", AncestrySettings, said["ancestry"]["properties"]),
     ):
         assert set(known) == {f.name for f in fields(kind)}
         for f in fields(kind):
-            if f.name in ("limits", "sites"):
+            if f.name in ("limits", "sites", "ancestry"):
                 continue
             default = getattr(kind(), f.name)
             assert known[f.name]["default"] == default, f.name

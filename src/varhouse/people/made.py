@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from varhouse import __version__
+from varhouse.people.ancestry import ancestry
 from varhouse.people.kinship import related
 from varhouse.people.panel import choose_sites, read_packed
 from varhouse.people.qc import sample_qc
@@ -100,6 +101,7 @@ def gather(store: Store, cohort: str, settings: PeopleSettings) -> Made:
     packed = read_packed(store, cohort, sites)
     qc = sample_qc(store, cohort, settings, packed)
     pairs, trios = related(store, cohort, packed, settings)
+    placed = ancestry(store, cohort, packed, pairs, settings)
     notes = [] if sites.height else [NO_SITES]
     n_flagged = qc.samples.filter(pl.col("flags") != "").height
     rows = {
@@ -107,6 +109,9 @@ def gather(store: Store, cohort: str, settings: PeopleSettings) -> Made:
         SAMPLE_CONTIGS: qc.contigs,
         RELATED: pairs,
         TRIOS: trios,
+        ANCESTRY: placed.samples,
+        ANCESTRY_AXES: placed.axes,
+        ANCESTRY_LOADINGS: placed.loadings,
         PEOPLE_MADE: _told(store, cohort, settings, n_flagged, sites.height, notes),
     }
     return Made(cohort, {t: _fit(t, f, people) for t, f in rows.items()}, notes)

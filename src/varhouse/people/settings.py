@@ -142,9 +142,9 @@ class PeopleSettings:
 
         What is not said is as documented.
         """
-        rest = {k: v for k, v in said.items() if k not in ("limits", "sites")}
-        limits, sites = said.get("limits") or {}, said.get("sites") or {}
-        return cls(limits=Limits(**limits), sites=SiteSettings(**sites), **rest)
+        kinds = {"limits": Limits, "sites": SiteSettings, "ancestry": AncestrySettings}
+        own = {name: kind(**(said.get(name) or {})) for name, kind in kinds.items()}
+        return cls(**{**said, **own})
 
     def as_json(self) -> str:
         """Give all of them as JSON; the same settings give the same text."""

@@ -23,7 +23,7 @@ _ELSEWHERE = {
 }
 """Table to columns with the name of any cohort, each with that of a sample of it."""
 
-_EACH = ("sample_qc", "ancestry")
+_EACH = ("sample_qc",)
 """Tables with one row for each sample of a cohort that has rows there."""
 
 
