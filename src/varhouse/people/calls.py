@@ -48,6 +48,9 @@ REGIONS = 5
 AT_ONCE = 8 << 20
 """Bytes of planes that are unpacked at once, about: a row group or two."""
 
+ROWS = 32_768
+"""Rows that come together, at most; a row group has fewer."""
+
 _GENOTYPES = (
     "contig", "pos", "file", "record", "first", "people", "ploidy", "planes", "missing",
     "absent",
@@ -248,8 +251,8 @@ class CohortCalls:
         for batch in groups.batches(found, _GENOTYPES, AT_ONCE):
             for table in groups.tables(batch, _GENOTYPES):
                 mine = _between(table, piece.contig, low, high)
-                if mine.num_rows:
-                    yield self._place(mine, sites)
+                for first in range(0, mine.num_rows, ROWS):
+                    yield self._place(mine.slice(first, ROWS), sites)
 
     def _place(self, table: pa.Table, sites: Sites) -> Rows:
         """Find the records of rows."""

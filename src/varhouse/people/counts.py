@@ -37,10 +37,7 @@ _CROSSWISE = 8
 """Counts that stand across words: from `n_missing` to `n_deletion`."""
 
 _BITS = 16
-"""Bits of a counter."""
-
-MOST_ROWS = (1 << _BITS) - 1
-"""Rows that are counted at once: no counter has more."""
+"""Bits of a counter: more than `calls.ROWS` rows are never counted at once."""
 
 _ONE = np.uint64(1)
 _LOW = np.uint64(0x5555_5555_5555_5555)
@@ -269,17 +266,16 @@ def count_rows(
         int64[people, COUNTS], by ordinal.
     """
     planes = rows.planes
-    assert planes.people.size <= MOST_ROWS
     block, begin, word, ordinals = _blocks(rows, files)
-    fixed = [v.view() for v in (sites.kind, sites.single)]
-    for view in fixed:
+    kind, single, bits = sites.kind.view(), sites.single.view(), planes.bits.view()
+    for view in (kind, single, bits):
         # Of a column or made anew: one compiled version serves both.
         view.flags.writeable = False
     _count(
-        planes,
+        planes._replace(bits=bits),
         wanted[rows.site],
         (sites.first_alt[rows.site], haploid[rows.site], block),
-        (fixed[0], fixed[1]),
+        (kind, single),
         (begin, word, ordinals),
         male,
         _male_words(begin, word, male[ordinals]),
