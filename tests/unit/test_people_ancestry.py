@@ -180,6 +180,17 @@ def test_few_people_or_no_sites(people, sites):
     assert (found.loadings["loadings"].list.len() == width).all()
 
 
+def test_few_sites_say_nothing_of_single_samples(caplog):
+    dosage, labels = draw_people(SIZES, 25)
+    found = run(dosage, labels)
+    assert found.axes.height == 4
+    assert found.samples["distance"].null_count() == 90
+    assert found.samples["nearest"].null_count() == 90
+    assert found.samples["population"].to_list() == labels
+    assert "says nothing of single samples" in caplog.text
+    assert run(dosage, labels, error=10).samples["distance"].null_count() == 0
+
+
 def test_people_alike_have_no_distance():
     dosage = np.tile(draw_people({"red": 1}, 300)[0], (20, 1))
     found = run(dosage, ["red"] * 20)

@@ -67,7 +67,8 @@ def ancestry(
     -------
     Ancestry
         Without axes where fewer than two people or no sites are left to make some of; then
-        nothing is said of any sample.
+        nothing is said of any sample. Nor is a distance, or the nearest population, where
+        the axes are made of fewer sites than a place takes (`AncestrySettings.error`).
     """
     own = settings.ancestry
     n_called = np.bitwise_count(packed.called).sum(axis=1, dtype=np.int64)
@@ -81,9 +82,15 @@ def ancestry(
     scores = _place_all(packed, axes, related, own)
     populations = read_populations(store, cohort, packed)
     used = axes_used(axes.significant, axes.eigenvalues.size)
-    frame = sample_rows(
-        packed, scores, populations, cohort, find_own(scores[:, :used], populations, own), own
-    )
+    known = find_own(scores[:, :used], populations, own)
+    least = least_sites(axes.eigenvalues, axes.people.size, own.error)
+    if axes.sites.size < least:
+        LOG.warning(
+            "%s: ancestry by %d sites says nothing of single samples; that takes %d",
+            cohort, axes.sites.size, least,
+        )  # fmt: skip
+        known = find_clusters(scores[:, :0], [], 1), [None] * len(populations)
+    frame = sample_rows(packed, scores, populations, cohort, known, own)
     made = np.isin(np.arange(len(packed.samples)), axes.people) & (axes.eigenvalues.size > 0)
     frame = frame.with_columns(pl.Series("made_axes", made))
     return Ancestry(_shaped(frame, ANCESTRY), _axis_rows(axes), _loading_rows(packed, axes))
