@@ -117,7 +117,13 @@ def ancestry_rows(
 def axes_rows(cohort: str) -> list[Row]:
     """Make rows of `ancestry_axes`."""
     return [
-        {"cohort": cohort, "axis": i, "eigenvalue": 10 / i, "variance": 0.05 / i}
+        {
+            "cohort": cohort,
+            "axis": i,
+            "eigenvalue": 10 / i,
+            "variance": 0.05 / i,
+            "significant": i < 3,
+        }
         for i in range(1, 5)
     ]
 

@@ -80,6 +80,7 @@ def page(text: str) -> PageReader:
 
 
 def test_the_page_is_one_file_whose_script_the_policy_names(page, text):
+    assert "What is said of people is of release" not in page.text
     assert page.open == []
     assert len(set(page.ids)) == len(page.ids)
     assert page.tags["script"] == 1
@@ -201,6 +202,7 @@ def test_tables_made_later_are_shown_of_cohorts_that_stayed(tmp_path):
     reader = PageReader(make_page(find_ingest(path, "made-1")))
     reader.prefix = "varhouse-made-1-"
     assert len(reader.data("samples")) == 43
+    assert "What is said of people is of release 3." in reader.words
     # A cohort that another ingest has replaced since is not of this page.
     rows = [{"cohort": "north", "n_samples": 40, "ingest_id": "made-2"},
             {"cohort": "south", "n_samples": 3, "ingest_id": "made-1"}]  # fmt: skip

@@ -73,9 +73,10 @@ def make_page(
     measures = measure(ingest.store, names)
     found = compare(ingest.store, names)
     styles = _styles(ingest)
-    people = (
-        None if ingest.is_public else read_people_tables(*ingest.people_store(), colour_by)
-    )
+    people, release = None, ingest.store.release
+    if not ingest.is_public:
+        shown, cohorts = ingest.people_store()
+        people, release = read_people_tables(shown, cohorts, colour_by), shown.release
     has_samples = people is not None and not people.samples.is_empty()
     sections = [
         ("cohorts", "Cohorts", _cohorts(ingest, words, measures)),
@@ -86,7 +87,7 @@ def make_page(
         ("weight", "Alleles of weight", weight_section(ingest, found)),
         ("hwe", "Hardy-Weinberg proportions", hwe_section(ingest, found)),
         ("attacks", "What could be learned of people", attacks(ingest)),
-        *(people_sections(ingest, people) if people else ()),
+        *(people_sections(ingest, people, release) if people else ()),
         (
             "people",
             "Counts of people",

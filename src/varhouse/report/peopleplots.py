@@ -300,7 +300,11 @@ def scree_plot(axes_rows: pl.DataFrame, cohort: str, name: str) -> Figure | None
         numbers, share = _arrays(
             axes_rows.with_columns(v=100 * pl.col("variance")), "axis", "v"
         )
-        axes.bar(numbers, share, 0.7, color=plots.colour(0))
+        real = axes_rows["significant"].to_numpy()
+        made = {"more than chance makes": 0} if real.any() else {}
+        made |= {} if real.all() else {"no more than chance makes": -2}
+        shown = [plots.colour(0 if r else "soft") for r in real]
+        axes.bar(numbers, share, 0.7, color=shown)
         axes.set_xticks(numbers, [f"{n:.0f}" for n in numbers])
         axes.grid(visible=False, axis="x")
         axes.set_xlabel("axis")
@@ -313,9 +317,10 @@ def scree_plot(axes_rows: pl.DataFrame, cohort: str, name: str) -> Figure | None
     return Figure(
         name,
         f"{cohort}: variance along the axes",
-        drawing,
+        drawing + plots.key(made),
         "Look for the bend: axes behind it say little of populations and more of families, "
-        "batches and long stretches of linkage.",
-        axes_rows.select("cohort", "axis", "eigenvalue", "variance"),
+        "batches and long stretches of linkage. Chance is judged by Tracy and Widom; "
+        "distances from a population go by the axes that are more.",
+        axes_rows.select("cohort", "axis", "eigenvalue", "variance", "significant"),
         legend=False,
     )

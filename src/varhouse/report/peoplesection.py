@@ -46,13 +46,17 @@ _CONTAMINATION = {
 }
 
 
-def people_sections(ingest: Ingest, people: People) -> list[tuple[str, str, str]]:
+def people_sections(
+    ingest: Ingest, people: People, release: int
+) -> list[tuple[str, str, str]]:
     """Make the sections of the tables of people: name, heading and HTML of each.
 
     Parameters
     ----------
     people
         Of the cohorts of the ingest, from `read_people_tables`.
+    release
+        The release that they were read from.
     """
     if people.is_empty:
         return []
@@ -73,8 +77,11 @@ def people_sections(ingest: Ingest, people: People) -> list[tuple[str, str, str]
     rest = ""
     if len(size) > len(drawn):
         rest = f'<p class="soft">Plots of the {DRAWN} largest of {len(size):,} cohorts.</p>'
+    later = ""
+    if release != ingest.store.release:
+        later = f'<p class="soft">What is said of people is of release {release:,}.</p>'
     return [
-        ("samples", "Samples", _samples(people, prefix)),
+        ("samples", "Samples", later + _samples(people, prefix)),
         *((name, heading, text and rest + text) for name, heading, text in plotted),
         ("same-people", "The same people", _same(people, prefix)),
     ]

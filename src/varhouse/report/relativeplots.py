@@ -166,7 +166,7 @@ def family_plot(related: pl.DataFrame, cohort: str, name: str) -> Figure | None:
         f"{cohort}: families",
         drawing,
         "A square is the pair of the name at its row's end and the name over its column; "
-        f"darker is nearer kin. Framed ones are not as the sheet says. {about}.",
+        f"fuller colour is nearer kin. Framed ones are not as the sheet says. {about}.",
         None,
         legend=False,
         saved_in=WITH_PAIRS,
