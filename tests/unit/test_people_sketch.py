@@ -424,3 +424,20 @@ def test_the_first_look_loses_few_and_stops_most() -> None:
         assert (kin > most).sum() <= 4
         assert (strangers <= most).mean() < 0.015
     assert look_at_first(4_096, 0.1) == (64, 4_096)
+
+
+def test_where_strangers_share_stretches_only_duplicates_are_told() -> None:
+    """Sites of one short stretch: four ancestral copies of it, and everybody has two."""
+    rng = np.random.default_rng(9)
+    copies = rng.integers(0, 2, (6, 2_048))
+    pairs = rng.integers(0, 6, (100, 2))
+    dosage = np.array([copies[i] + copies[j] for i, j in pairs], np.int8)
+    world = Genomes(2_048)
+    sites = world.sites.with_columns(af=pl.Series((dosage.mean(axis=0) / 2).clip(0.1, 0.9)))
+    tier = Tier("t", sites, np.zeros((2_048, 0), np.float32))
+    bits, _ = sketch_packed(world.packed(dosage), tier, projections(SECRET, "test", tier))
+    header = Header.of(SECRET, Panel("test", (tier,)))
+    found = match(header, sketches_of(bits, called=2_048)).pairs
+    # Here not even they, as by what is seen of strangers chance makes them, too.
+    assert set(found["verdict"]) <= {"unclear", "duplicate_or_twin"}
+    assert found.filter(pl.col("verdict") == "unclear").height > 100

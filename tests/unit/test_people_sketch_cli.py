@@ -177,6 +177,18 @@ def test_mistakes_are_told(fx_centres, tmp_path, capsys, words, message) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_list_of_one_chromosome_is_refused(tmp_path, capsys) -> None:
+    world = World(tmp_path, seed=3, contigs={"c1": 100_000, "c2": 70_000, "c3": 70_000})
+    people = {f"p{k}": world.again(world.person(), missing=0) for k in range(8)}
+    world.write("a", people, sites=slice(0, 2_495))
+    world.ingest(tmp_path / "store")
+    out = tmp_path / "sites.parquet"
+    words = ["people", "panel", str(tmp_path / "store"), "--tier", "t=a", "--spacing", "0"]
+    assert main([*words, "-o", str(out)]) == 1
+    assert "lie on 4" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_sketches_leave_a_governed_store_through_the_gate(
     fx_centres, tmp_path, capsys
 ) -> None:

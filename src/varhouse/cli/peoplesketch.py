@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("varhouse.people")
 
-_UNFIT = 1.3
-"""Times the deviation of strangers by chance from which a list of sites does not fit."""
-
 
 def add_parsers(steps: Any) -> None:
     """Declare the commands, among those of `varhouse people`."""
@@ -354,7 +351,7 @@ def _pairs(read: "list[_File]", least: float, own: Path | None) -> "pl.DataFrame
 
 
 def _tell(what: str, found: "Compared", took: float) -> None:
-    from varhouse.people.sketchmatch import UNCLEAR
+    from varhouse.people.sketchmatch import UNCLEAR, is_unfit
 
     counts = Counter(found.pairs["verdict"])
     said = ", ".join(f"{v} {n:,}" for v, n in counts.items()) or "nobody alike"
@@ -362,11 +359,11 @@ def _tell(what: str, found: "Compared", took: float) -> None:
     for row in found.tiers.iter_rows(named=True):
         n = f"{row['people_1']:,} x {row['people_2']:,}"
         log.info("tier %s: %s people compared", row["tier"], n)
-        if row["deviation"] > _UNFIT * row["least_deviation"]:
+        if is_unfit(row["deviation"], row["least_deviation"]):
             log.warning(
-                "tier %s: strangers differ more from each other than by chance (%.3f, not "
-                "%.3f): relatives beyond the first degree are told badly; a list of sites "
-                "from a cohort with their ancestries is better",
+                "tier %s: strangers share more of these sites than of a genome (deviation "
+                "%.3f, by chance %.3f): only duplicates have a verdict; a list of sites that "
+                "covers the genome, from a cohort with all their ancestries, is better",
                 row["tier"],
                 row["deviation"],
                 row["least_deviation"],

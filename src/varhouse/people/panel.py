@@ -92,7 +92,7 @@ def choose_sites(store: Store, cohort: str, settings: SiteSettings) -> pl.DataFr
         called, thinned; in genome order. The same store and settings give the same sites.
     """
     frames = []
-    for contig in _chromosomes(store):
+    for contig in autosomes(store):
         found = _common(store, cohort, contig, settings)
         if settings.spacing:
             found = _best(found, _LEVELS, settings.spacing)
@@ -110,7 +110,7 @@ def choose_sites(store: Store, cohort: str, settings: SiteSettings) -> pl.DataFr
     return rows
 
 
-def _chromosomes(store: Store) -> list[str]:
+def autosomes(store: Store) -> list[str]:
     """Give the autosomes of the assembly."""
     known = store.assembly_contigs
     special = HaploidRegions(known, None)

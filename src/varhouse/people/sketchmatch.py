@@ -45,6 +45,11 @@ shares of sites that are called where it is missing by chance. Similarity makes 
 the same sites are missing of both it is too great then, at most by a quarter (`LEAST_CALLED`),
 which is less than lies between a degree and the limit of the next."""
 
+UNFIT = 0.03
+"""Deviation of the similarity of strangers, besides that of their bits, from which only
+duplicates have a verdict. Of whole genomes it is 0.01, of one chromosome of 20 Mb 0.04: there
+strangers share stretches, and chance by a normal law is no measure of how many do."""
+
 _LOSE = 4.75
 """Deviations by which a pair may miss in the bits that are looked at first: one of a million
 of those exactly at the limit is lost."""
@@ -163,12 +168,19 @@ def _match_tier(
     pairs = _told(one, two, name, header, rows).filter(pl.col("similarity") >= least)
     z = (typical - pairs["_share"].to_numpy()) / spread
     chance = np.array([n * 0.5 * math.erfc(v / math.sqrt(2)) for v in z], np.float64)
+    alike = math.cos(math.pi * typical), math.pi * spread, math.pi * 0.5 / math.sqrt(bits)
     is_clear = pl.col("strangers") < CHANCE
+    if is_unfit(alike[1], alike[2]):
+        is_clear &= pl.col("similarity") >= DEGREES["duplicate_or_twin"]
     pairs = pairs.with_columns(strangers=pl.Series(chance, dtype=pl.Float64)).with_columns(
         verdict=pl.when(is_clear).then("verdict").otherwise(pl.lit(UNCLEAR))
     )
-    alike = math.cos(math.pi * typical), math.pi * spread, math.pi * 0.5 / math.sqrt(bits)
     return (name, one.height, two.height, n, *alike), pairs
+
+
+def is_unfit(deviation: float, least_deviation: float) -> bool:
+    """Tell whether strangers differ too much in how alike they are (`UNFIT`)."""
+    return math.sqrt(max(0.0, deviation**2 - least_deviation**2)) > UNFIT
 
 
 def _of_tier(sketches: pl.DataFrame, name: str) -> pl.DataFrame:

@@ -22,7 +22,7 @@ import polars as pl
 
 from varhouse.errors import InputError, UsageError, VarhouseError
 from varhouse.files import new_file
-from varhouse.people.panel import PackedCalls, choose_sites, read_packed
+from varhouse.people.panel import PackedCalls, autosomes, choose_sites, read_packed
 from varhouse.people.settings import SiteSettings
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY, KEY_SCHEMA
@@ -46,6 +46,11 @@ LEAST_SITES = 1_024
 
 LEAST_PEOPLE = 50
 """People of whom axes of ancestry are made: fewer span axes of their own."""
+
+_WINDOWS = 200
+LEAST_COVERED = 0.5
+"""Share of 200 windows of the autosomes that have sites: strangers share whole stretches of
+one chromosome, and would look like parents and children by it."""
 
 _ALONE = 0.1
 """An axis that fewer people make than this share of the cohort is about them: left out."""
@@ -147,7 +152,7 @@ def make_panel(
     Raises
     ------
     VarhouseError
-        If a cohort has too few common SNVs.
+        If a cohort has too few common SNVs, or on too little of the genome.
     """
     made = []
     for name, cohort in tiers.items():
@@ -161,9 +166,25 @@ def make_panel(
                 f"tell people apart by; {LEAST_SITES:,} are enough",
                 "another cohort, or one whose files cover more of the genome",
             )
+        if (share := covered(store, sites)) < LEAST_COVERED:
+            raise VarhouseError(
+                f"the common SNVs of cohort {cohort} lie on {share:.0%} of the autosomes, and "
+                "strangers would look like kin by them",
+                "a cohort whose files cover the genome, exome or not",
+            )
         found = find_axes(read_packed(store, cohort, sites), axes)
         made.append(Tier(name, sites, found))
     return Panel(str(store.meta["assembly"]), tuple(made))
+
+
+def covered(store: Store, sites: pl.DataFrame) -> float:
+    """Give the share of windows of the autosomes that have a site, 200 in all or so."""
+    known = {c.name: c.length for c in store.assembly_contigs.contigs}
+    lengths = {c: known[c] for c in autosomes(store) if known[c]}
+    size = max(1, sum(n or 0 for n in lengths.values()) // _WINDOWS)
+    windows = sum(-(-(n or 0) // size) for n in lengths.values())
+    place = sites.select("contig", (pl.col("pos") - 1) // size)
+    return place.unique().height / windows if windows else 1.0
 
 
 def find_axes(packed: PackedCalls, most: int, people: int = 2_000) -> Floats:
