@@ -207,3 +207,12 @@ def test_mistakes_of_the_settings_are_told_at_once(tmp_path: Path) -> None:
     for text in ("policy.sample_flags", "people.limits.callrate", "call_rate",
                  "people.limits.mad", "people.sites.spacing", "people.axis"):  # fmt: skip
         assert text in told, text
+
+
+def test_a_source_that_is_not_in_yet_is_told(tmp_path: Path) -> None:
+    made = two_cohorts(tmp_path / "in", "note", {**LAX, "frequencies": "panel.AF"})
+    account = made.ingest(tmp_path / "s")
+    notes = [n for c in account["cohorts"] for n in c["notes"] if "people.frequencies" in n]
+    assert len(notes) == 2
+    settings = varhouse.open(tmp_path / "s").people_made().collect()["settings"]
+    assert {json.loads(s)["frequencies"] for s in settings} == {None}

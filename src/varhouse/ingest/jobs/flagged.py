@@ -6,6 +6,7 @@ flags hold it back.
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import polars as pl
 from varhouse.ingest.jobs.growth import Grown
 from varhouse.ingest.setup.run import Run, RunCohort
 from varhouse.ingest.setup.settings import HOLD
+from varhouse.people.settings import PeopleSettings
 from varhouse.people.staged import StagedStore
 from varhouse.tables.schema import PEOPLE_TABLES
 from varhouse.tables.shards import Manifest
@@ -53,7 +55,7 @@ def look_at_people(
     staged = StagedStore(
         run.base(), [Manifest(made.shards, made.replace, made.remove)], folder
     )
-    found = gather(staged, cohort.name, run.people)
+    found = gather(staged, cohort.name, _settings(run, summary))
     shutil.rmtree(folder, ignore_errors=True)
     summary["people"] = {"flagged": found.flagged.height, "flags": found.flags}
     if not found.flagged.height:
@@ -68,6 +70,18 @@ def look_at_people(
     summary["notes"] += [f"{told}: varhouse people qc STORE --flagged lists them"]
     made.shards += found.write(directory / "people")
     return []
+
+
+def _settings(run: Run, summary: dict[str, Any]) -> PeopleSettings:
+    """Give the settings; a source that comes in with this ingest cannot be asked yet."""
+    said = run.people.frequencies
+    if said is None or f"annotations_{said.partition('.')[0]}" in run.base().tables:
+        return run.people
+    summary["notes"] += [
+        f"people.frequencies: the store has no source of {said} yet: contamination is told by"
+        " the cohort's own frequencies; varhouse people update STORE tells it by the source"
+    ]
+    return replace(run.people, frequencies=None)
 
 
 def _reason(told: str, flagged: pl.DataFrame) -> str:
