@@ -167,7 +167,8 @@ def test_the_same_ways_tell_it_to_its_owner(
         assert M in told, table
         assert M in str(own.scan(table).collect().rows())
     assert M in told_by(["report", s], tmp_path / "x.html", capfd)
-    for table in ("samples", "files", "ingests", "held_back", "rejects", "sites"):
+    people = ("sample_qc", "related", "ancestry", "same_people", "people_made")
+    for table in ("samples", "files", "ingests", "held_back", "rejects", "sites", *people):
         args = ["query", s, "--table", table, "--public", "-o", str(tmp_path / "y.tsv")]
         assert main(args) == 1
         err = capfd.readouterr().err.replace(s, "")

@@ -121,6 +121,8 @@ WAYS_OUT = [
     ["sql", "STORE", "SELECT count(*) FROM totals"],
     ["sql", "STORE", "SELECT * FROM samples", "-o", "OUT.tsv"],
     ["export", "STORE", "--cohort", "a", "-o", "OUT.vcf"],
+    ["people", "qc", "STORE"],
+    ["people", "related", "STORE", "--cohort", "a", "-o", "OUT.tsv"],
     ["publish", "STORE", "OUT"],
     ["report", "STORE", "-o", "OUT.html"],
     ["frequencies", "STORE", "--people", "sex == 'female'", "--region", "c1", "-o", "OUT.tsv"],
@@ -128,6 +130,9 @@ WAYS_OUT = [
     ["store", "log", "STORE", "--json"],
     ["store", "show", "STORE"],
 ]
+
+GROUPS = ("store", "people")
+"""Commands of which two words name one."""
 
 
 def words(way: list[str], store: Path, out: Path) -> list[str]:
@@ -154,7 +159,7 @@ def test_nothing_leaves_without_the_gate(
     assert main([*command, "--to", "inside", "--purpose", "a test"]) == 0
     share, shared = events(whole)[-2:]
     assert (share["event"], shared["event"]) == (SHARE, SHARED)
-    assert share["what"] == f"varhouse {' '.join(way[: 2 if way[0] == 'store' else 1])}"
+    assert share["what"] == f"varhouse {' '.join(way[: 2 if way[0] in GROUPS else 1])}"
     assert share["recipient"] == "inside"
     assert share["people"]["now"] == sum(share["people"]["by_cohort"].values()) > 0
     told = shared["output"]

@@ -23,7 +23,14 @@ from varhouse.export import export_cohort
 from varhouse.governed import CONTROLLED, PUBLIC
 from varhouse.query.sql import run_sql
 from varhouse.store.reader import Store
-from varhouse.tables.schema import TABLES, VARIANTS, Column, Table, annotation_table
+from varhouse.tables.schema import (
+    PEOPLE_TABLES,
+    TABLES,
+    VARIANTS,
+    Column,
+    Table,
+    annotation_table,
+)
 from varhouse.view import AUDIENCES, View
 
 SECRET = "Zq7secret"
@@ -73,6 +80,7 @@ def make_secret_store(path: Path) -> Path:
         "files",
         "rejects",
         "lifted",
+        *(t.name for t in PEOPLE_TABLES),
     )
     for name in (*personal, "ingests"):
         texts = {n: SECRET for n, t in TABLES[name].polars_schema.items() if t == pl.String}
