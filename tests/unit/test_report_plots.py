@@ -1,6 +1,8 @@
 """Drawings of matplotlib as parts of a page: colours, ids, hover texts, sizes."""
 
 import re
+import subprocess
+import sys
 from xml.etree import ElementTree
 
 import numpy as np
@@ -120,3 +122,11 @@ def test_series_have_marks_and_colours_of_their_own():
     text = plots.key({"P & Q": 0, "others": -1})
     assert "P &amp; Q" in text
     assert "var(--soft)" in text
+
+
+def test_matplotlib_is_not_imported_before_the_first_plot():
+    code = "import sys, varhouse.report.page; print('matplotlib' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"

@@ -159,7 +159,17 @@ def _sexes(people: People, drawn: list[str], prefix: str) -> str:
     wrong = samples.filter(is_flagged(samples, "sex_by_calls"))
     if wrong.is_empty():
         return text
-    head = ["sample", "cohort", "sheet", "calls", "F of X", "X het", "of", "Y called", "of"]
+    head = [
+        "sample",
+        "cohort",
+        "sheet",
+        "calls",
+        "F of X",
+        "X het",
+        "X non-ref",
+        "Y called",
+        "Y",
+    ]
     columns = ("n_x_het", "n_x_nonref", "n_y_called", "n_y")
     rows = wrong.select(
         "sample", "cohort", "sex", "sex_by_calls", pl.col("x_f").round(3), *columns
