@@ -10,6 +10,7 @@ from varhouse.ingest.jobs.alleles import find_alleles
 from varhouse.ingest.jobs.annotate import annotate_alleles, compile_model
 from varhouse.ingest.jobs.cohort import gather_cohort
 from varhouse.ingest.jobs.finish import commit_run
+from varhouse.ingest.jobs.once import count_once
 from varhouse.ingest.jobs.plan import load_plan, make_plan
 from varhouse.ingest.jobs.side_digests import read_sides
 from varhouse.ingest.jobs.totals import add_totals
@@ -67,6 +68,12 @@ def steps_here(store: Path, config_file: Path | Config, *, chunk_records: int | 
         alleles, notes, totals = (work / s / bundle for s in ("alleles", "annotate", "totals"))
         find_alleles(run, parts, folders, alleles, plan.again)
         annotate_alleles(run, parts, alleles, notes, plan.again)
-        add_totals(run, [p for p in parts if p in plan.called], folders, totals)
-        manifests += [d / "manifest.json" for d in (alleles, notes, totals)]
+        made = [alleles, notes]
+        if not run.looks_who_is_one:
+            add_totals(run, [p for p in parts if p in plan.called], folders, totals)
+            made.append(totals)
+        manifests += [d / "manifest.json" for d in made]
+    if run.looks_who_is_one:
+        count_once(run, plan.called, folders, work / "once")
+        manifests.append(work / "once" / "manifest.json")
     return run, plan, manifests, sides

@@ -40,6 +40,7 @@ class World:
         self.af = self.rng.uniform(0.2, 0.8, len(self.sites))
         self.cohorts: dict[str, list[tuple[str, str, str, str]]] = {}
         self.assays: dict[str, str] = {}
+        self.people: dict[str, dict[str, list[str]]] = {}
 
     def person(self) -> npt.NDArray[np.int8]:
         """Draw a stranger."""

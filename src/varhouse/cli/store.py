@@ -222,9 +222,10 @@ def _tag(args: argparse.Namespace) -> int:
 
 
 def _drop(args: argparse.Namespace) -> int:
+    from varhouse.people.once import recount_without
     from varhouse.store.drop import drop_cohort
 
-    print(drop_cohort(args.store, args.cohort, wait=args.wait))
+    print(drop_cohort(args.store, args.cohort, wait=args.wait, recount=recount_without))
     views = views_with(args.store, args.cohort)
     for role, number in views.items():
         log.warning(VIEW_HAS_IT.say(role=role, release=number, cohort=args.cohort))

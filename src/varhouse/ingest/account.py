@@ -24,7 +24,9 @@ def print_account(account: dict[str, Any], store: Path | str, out: TextIO) -> No
             _print_cohort(c, width, out)
     _print_held(account["held_back"], width, out)
     _print_others(account, out)
-    for shared in account.get("shared_samples", []):
+    _print_same(account.get("same_people"), out)
+    once = "same_people" in account
+    for shared in () if once else account.get("shared_samples", []):
         a, b = shared["cohorts"]
         say(
             f"note       {shared['n']:,} sample ids stand in both {a} and {b} "
@@ -33,6 +35,21 @@ def print_account(account: dict[str, Any], store: Path | str, out: TextIO) -> No
         )
     _print_release(account, store, out)
     _print_question(account, out)
+
+
+def _print_same(told: dict[str, Any] | None, out: TextIO) -> None:
+    """Print how many samples count as another one in totals, and what cannot be told."""
+    for by in told["by_cohorts"] if told else ():
+        n = f"{by['n']:,} sample(s) of {by['cohort']}"
+        say(f"counted    {n} as a sample of {by['first']} in totals (table same_people)", out)
+    for pair in told["untold"] if told else ():
+        both = sorted({pair["cohort_1"], pair["cohort_2"]})
+        say(
+            f"note       {' and '.join(both)}: of {pair['n_untold']:,} of {pair['n_pairs']:,} "
+            "pairs of samples it cannot be told whether they are one person: too few common "
+            "SNVs that both are called at; totals count both",
+            out,
+        )
 
 
 def _print_others(account: dict[str, Any], out: TextIO) -> None:

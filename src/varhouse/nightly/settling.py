@@ -38,6 +38,7 @@ def take_account(night: Night, account: dict[str, Any]) -> list[str]:
         f"{shared['n']:,} sample ids stand in both {' and '.join(shared['cohorts'])}: totals "
         "count them twice"
         for shared in account.get("shared_samples", [])
+        if "same_people" not in account
     ]
     notes += [
         f"cohort {w['cohort']!r}: {w['n']:,} people of its sheets have no file yet"

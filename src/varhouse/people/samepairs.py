@@ -90,6 +90,10 @@ class SameSettings:
     kinship: float = 0.354
 
 
+DEFAULT = SameSettings()
+"""What is asked where nothing else is said."""
+
+
 @dataclass(frozen=True)
 class Pairs:
     """What was found.
@@ -118,7 +122,7 @@ def find_pairs(
     cohorts
         Pairs with a sample of one of these; None: all.
     """
-    settings = settings or SameSettings()
+    settings = settings or DEFAULT
     rows = store.scan("cohorts").select("cohort", "n_alleles", "n_samples").collect()
     rows = rows.filter(pl.col("n_samples") > 0).sort("n_alleles", "cohort")
     names = rows["cohort"].to_list()

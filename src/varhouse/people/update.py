@@ -29,6 +29,7 @@ from varhouse.store.layout import make_folder, read_store_file, staging_folder
 from varhouse.store.leftovers import clear
 from varhouse.store.lock import store_lock
 from varhouse.store.reader import Store, open_store
+from varhouse.store.retract import counts_once
 from varhouse.tables.peopletables import PEOPLE_MADE, SAME_PEOPLE
 from varhouse.tables.shards import (
     Manifest,
@@ -130,7 +131,9 @@ def update_people(
         wanted = _wanted(store, cohorts)
         stale = wanted if again else stale_cohorts(store, wanted, settings)
         out.unchanged = [c for c in wanted if c not in stale]
-        if stale or store.meta.get(SAME_FROM) != same_from(store):
+        # Where totals go by who is one person, whatever changes a cohort has made that anew.
+        is_known = counts_once(store) or store.meta.get(SAME_FROM) == same_from(store)
+        if stale or not is_known:
             _make_release(store, stale, settings, out, wait, holder.token)
         clear(path, was_killed=out.release is not None)
     return out
@@ -170,12 +173,16 @@ def _make_release(
         out.made[cohort] = told["flags"]
         samples, flagged = samples + told["samples"], flagged + told["flagged"]
     event = {"cohorts": len(cohorts), "flagged": f"{flagged:,} of {samples:,} samples"}
-    shards += _write_same(store, work)
+    replace: list[tuple[str, dict[str, str]]] = [
+        (name, {"cohort": c}) for c in cohorts for name in FOLLOWING
+    ]
+    if not counts_once(store):
+        shards += _write_same(store, work)
+        replace.append((SAME_PEOPLE.name, {}))
     _reached("made")
-    replace = [(name, {"cohort": c}) for c in cohorts for name in FOLLOWING]
     out.release = commit(
         store.path,
-        [Manifest(shards, [*replace, (SAME_PEOPLE.name, {})])],
+        [Manifest(shards, replace)],
         ingest_id=ingest_id,
         operation=OPERATION,
         base_release=store.release,

@@ -4,6 +4,7 @@ import json
 import logging
 import shlex
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +25,31 @@ from varhouse.store.lifecycle import cohorts_of
 from varhouse.store.lock import store_lock
 from varhouse.store.named import without_naming
 from varhouse.store.reader import Store, open_store
-from varhouse.store.retract import Retraction, callable_files, frequency_files, retract
+from varhouse.store.retract import (
+    Retraction,
+    callable_files,
+    counted_files,
+    counts_once,
+    frequency_files,
+    retract,
+)
 from varhouse.store.scrub import Scrubber, accounts_without
+from varhouse.tables.peopletables import SAME_PEOPLE
 from varhouse.tables.schema import ACCOUNTS, INGESTS, TABLES, Table
 from varhouse.tables.shards import Manifest, Shard, write_shard
-from varhouse.tables.totals import write_totals
+from varhouse.tables.totals import CohortFile, write_totals
 
 log = logging.getLogger("varhouse.store")
 
 
-def drop_cohort(path: Path, cohort: str, *, wait: float = 60.0) -> int:
+Recount = Callable[[Store, Sequence[Manifest], Path], tuple[Manifest, list[str], Store]]
+"""Says of a release and what a drop makes of it how people count who stand in other cohorts:
+see `varhouse.people.once.recount_without`."""
+
+
+def drop_cohort(
+    path: Path, cohort: str, *, wait: float = 60.0, recount: Recount | None = None
+) -> int:
     """Make a release without a cohort.
 
     No table of the new release holds a trace of it: its own rows go, alleles that only
@@ -48,6 +64,8 @@ def drop_cohort(path: Path, cohort: str, *, wait: float = 60.0) -> int:
         Name of the cohort.
     wait
         Seconds to wait for another writer.
+    recount
+        Needed of a store whose totals count a person once.
 
     Returns
     -------
@@ -74,7 +92,7 @@ def drop_cohort(path: Path, cohort: str, *, wait: float = 60.0) -> int:
         removed = retract(store, [cohort], work / "shared")
         number = commit(
             path,
-            _changes(store, cohort, removed, ingest_id, started, work),
+            _changes(store, cohort, removed, ingest_id, started, work, recount),
             ingest_id=ingest_id,
             operation="drop",
             base_release=store.release,
@@ -108,7 +126,13 @@ def _check_is_there(store: Store, cohort: str) -> None:
 
 
 def _changes(
-    store: Store, cohort: str, removed: Retraction, ingest_id: str, started: str, work: Path
+    store: Store,
+    cohort: str,
+    removed: Retraction,
+    ingest_id: str,
+    started: str,
+    work: Path,
+    recount: Recount | None,
 ) -> list[Manifest]:
     """Write what the new release has in place of what names or counts the cohort."""
     account = {
@@ -121,24 +145,52 @@ def _changes(
         "config": "{}",
         "summary": json.dumps({"alleles_removed": removed.alleles, "parts": removed.parts}),
     }
+    own = [Manifest([], _own_partitions(store, cohort)), _cohorts_without(store, cohort, work)]
+    anew = [SAME_PEOPLE] if counts_once(store) else []
     return [
-        Manifest([], _own_partitions(store, cohort)),
-        without_naming(store, [cohort], work / "named"),
+        *own,
+        without_naming(store, [cohort], work / "named", passed_over=anew),
         removed.manifest,
-        _totals_without(store, cohort, removed.parts, work / "totals"),
-        _cohorts_without(store, cohort, work),
+        *_totals(store, cohort, removed.parts, work / "totals", own, recount),
         _accounts_without(store, cohort, INGESTS, account, work),
         _accounts_without(store, cohort, ACCOUNTS, public_row(account), work),
     ]
 
 
-def _totals_without(store: Store, cohort: str, parts: list[str], work: Path) -> Manifest:
+def _totals(
+    store: Store,
+    cohort: str,
+    parts: list[str],
+    work: Path,
+    own: list[Manifest],
+    recount: Recount | None,
+) -> list[Manifest]:
+    """Make totals without the cohort; who counted in it counts in another that has him."""
+    if not counts_once(store):
+        files = {
+            p: (frequency_files(store, p, [cohort]), callable_files(store, p, [cohort]))
+            for p in parts
+        }
+        return [_write_totals(files, work)]
+    if recount is None:
+        raise StoreError(
+            f"totals of {store.path} count a person once",
+            f"varhouse store drop {shlex.quote(str(store.path))} --cohort "
+            f"{shlex.quote(cohort)} counts who stands in other cohorts anew",
+        )
+    made, more, after = recount(store, own, work / "once")
+    files = {p: counted_files(after, p) for p in sorted({*parts, *more})}
+    return [made, _write_totals(files, work)]
+
+
+def _write_totals(
+    files: dict[str, tuple[list[CohortFile], list[CohortFile]]], work: Path
+) -> Manifest:
+    """Write the totals of partitions, of their files of frequencies and of callable."""
     shards: list[Shard] = []
-    for i, part in enumerate(parts):
-        files = frequency_files(store, part, [cohort])
-        assessed = callable_files(store, part, [cohort])
-        shards += write_totals(part, files, work, f"totals-{i:05d}", assessed)
-    return Manifest(shards, [("totals", {"part": part}) for part in parts])
+    for i, (part, (counted, assessed)) in enumerate(files.items()):
+        shards += write_totals(part, counted, work, f"totals-{i:05d}", assessed)
+    return Manifest(shards, [("totals", {"part": part}) for part in files])
 
 
 def _shared_bytes(store: Store) -> int:

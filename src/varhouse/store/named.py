@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from varhouse.store.reader import Store
+from varhouse.tables.declaration import Table
 from varhouse.tables.peopletables import ANCESTRY, SAME_PEOPLE
 from varhouse.tables.shards import Manifest, Shard, write_shard
 
@@ -18,7 +19,13 @@ NAMING = {SAME_PEOPLE: ("first_cohort", "with_cohort"), ANCESTRY: ("axes",)}
 """Table to its columns with the name of a cohort that need not be the row's."""
 
 
-def without_naming(store: Store, cohorts: Collection[str], directory: Path) -> Manifest:
+def without_naming(
+    store: Store,
+    cohorts: Collection[str],
+    directory: Path,
+    *,
+    passed_over: Collection[Table] = (),
+) -> Manifest:
     """Write rows of people of other cohorts again, without those that name some cohorts.
 
     Parameters
@@ -27,11 +34,13 @@ def without_naming(store: Store, cohorts: Collection[str], directory: Path) -> M
         Those that are replaced or go, with their own rows.
     directory
         Takes the shards; made if there are any.
+    passed_over
+        Tables that are made anew as a whole.
     """
     shards: list[Shard | None] = []
     replace = []
     for table, columns in NAMING.items():
-        if table.name not in store.tables:
+        if table.name not in store.tables or table in passed_over:
             continue
         others = ~pl.col("cohort").is_in(list(cohorts))
         named = pl.any_horizontal(pl.col(c).is_in(list(cohorts)) for c in columns)

@@ -84,6 +84,38 @@ def callable_files(store: Store, part: str, without: Sequence[str] = ()) -> list
     return _cohort_files(store, "callable", part, without)
 
 
+SAME_PERSON, ONCE = "same_person", "once"
+"""What a release keeps of how people are counted who stand in several cohorts: `ONCE` if
+totals count them once (`policy.same_person`)."""
+
+COUNTED_ONCE = {"frequencies": "frequencies_once", "callable": "callable_once"}
+"""What stands in the place of tables where people of a cohort count in another one."""
+
+
+def counts_once(store: Store) -> bool:
+    """Tell whether totals of a release count a person once."""
+    return bool(store.meta.get(SAME_PERSON) == ONCE)
+
+
+def counted_files(store: Store, part: str) -> tuple[list[CohortFile], list[CohortFile]]:
+    """List the files of a partition that totals are made of.
+
+    Those of frequencies and of callable; of a cohort of which somebody counts elsewhere (the
+    table same_people) those without him.
+    """
+    others: set[str] = set()
+    if store.file_frame("same_people").height:
+        rows = store.scan("same_people").filter(pl.col("not_in").list.contains(part))
+        others = set(rows.select("cohort").unique().collect()["cohort"])
+    whole, once = [], []
+    for table, without in COUNTED_ONCE.items():
+        whole.append(_cohort_files(store, table, part, sorted(others)))
+        made = _cohort_files(store, without, part, ())
+        once.append([f for f in made if f.cohort in others])
+    frequencies, assessed = (a + b for a, b in zip(whole, once, strict=True))
+    return frequencies, assessed
+
+
 def _cohort_files(
     store: Store, table: str, part: str, without: Sequence[str]
 ) -> list[CohortFile]:

@@ -225,3 +225,15 @@ class TableMethods:
     def people_made(self, *, cohort: Wanted = None) -> pl.LazyFrame:
         """Scan what the tables of people are made from, a row a cohort."""
         return self.table("people_made", cohort=cohort)
+
+    def frequencies_once(
+        self, region: str | None = None, *, cohort: Wanted = None, part: Wanted = None
+    ) -> pl.LazyFrame:
+        """Scan the counts of cohorts without people who count elsewhere in totals."""
+        return self.table("frequencies_once", region, cohort=cohort, part=part)
+
+    def callable_once(
+        self, region: str | None = None, *, cohort: Wanted = None, part: Wanted = None
+    ) -> pl.LazyFrame:
+        """Scan what is counted at any base without people who count elsewhere in totals."""
+        return self.table("callable_once", region, cohort=cohort, part=part)

@@ -1,5 +1,7 @@
 """Tables of counts, which tell nothing of single people: by allele, and by base."""
 
+from dataclasses import replace
+
 import polars as pl
 
 from varhouse.governed import CONTROLLED, INSIDE, PUBLIC, REGISTERED
@@ -130,4 +132,28 @@ KITS = Table(
     sort=("contig", "kit", "start"),
     public=words("contig cohort kit start end part"),
     encoding=Encoding(level=3, steps=frozenset({"start", "end"})),
+)
+
+FREQUENCIES_ONCE = Table(
+    "frequencies_once",
+    "controlled",
+    "an allele x cohort x stratum, without people who count elsewhere: what totals are sums of"
+    " in place of frequencies, where cohorts share people (policy.same_person)",
+    tuple(replace(c, maskable=False) for c in FREQUENCIES.columns),
+    partition=FREQUENCIES.partition,
+    sort=FREQUENCIES.sort,
+    # It follows from the calls and who is one person.
+    content=False,
+)
+
+CALLABLE_ONCE = Table(
+    "callable_once",
+    "controlled",
+    "a stretch of bases x stratum of a cohort, without people who count elsewhere: what totals"
+    " go by in place of callable, where cohorts share people (policy.same_person)",
+    tuple(replace(c, maskable=False) for c in CALLABLE.columns),
+    partition=CALLABLE.partition,
+    sort=CALLABLE.sort,
+    content=False,
+    encoding=CALLABLE.encoding,
 )

@@ -16,7 +16,14 @@ from varhouse.tables.alleletables import (
     annotation_table,
 )
 from varhouse.tables.cohorttables import ACCOUNTS, COHORTS, FILES, HELD_BACK, INGESTS, SAMPLES
-from varhouse.tables.counttables import CALLABLE, FREQUENCIES, KITS, TOTALS
+from varhouse.tables.counttables import (
+    CALLABLE,
+    CALLABLE_ONCE,
+    FREQUENCIES,
+    FREQUENCIES_ONCE,
+    KITS,
+    TOTALS,
+)
 from varhouse.tables.declaration import (
     BOUNDED,
     KEY,
@@ -47,6 +54,7 @@ __all__ = [
     "BLOCKS",
     "BOUNDED",
     "CALLABLE",
+    "CALLABLE_ONCE",
     "CARRIED",
     "COHORTS",
     "CONSEQUENCES",
@@ -55,6 +63,7 @@ __all__ = [
     "FILES",
     "FORMAT_VERSION",
     "FREQUENCIES",
+    "FREQUENCIES_ONCE",
     "GENES",
     "GENOTYPES",
     "HELD_BACK",
@@ -93,5 +102,6 @@ TABLES: dict[str, Table] = {
         VARIANTS, IDS, GENES, TRANSCRIPTS, CONTIGS, CONSEQUENCES, FREQUENCIES, TOTALS,
         CALLABLE, SITES, BLOCKS, LIFTED, GENOTYPES, FIELDS, RUNS, CARRIED, KITS, COHORTS,
         SAMPLES, FILES, HELD_BACK, REJECTS, INGESTS, ACCOUNTS, *PEOPLE_TABLES,
+        FREQUENCIES_ONCE, CALLABLE_ONCE,
     )
 }  # fmt: skip

@@ -27,6 +27,7 @@ from varhouse.verify.figures import (
     wrong_figures,
 )
 from varhouse.verify.filescan import Rows
+from varhouse.verify.once import TABLE, Once, wrong_rows
 from varhouse.verify.rowhash import Words, hash_values, join_hashes, numbers_of
 from varhouse.verify.words import KEY
 
@@ -87,6 +88,8 @@ class AlleleMerge:
         Contig to its number in the order of its name.
     bases
         What the table callable says of some places.
+    once
+        What is counted otherwise where people count in another cohort.
     is_view
         The store is the view of a role: where a number of a row is masked nothing is asked of
         it, and sums of groups and cohorts are not those of what is shown.
@@ -98,8 +101,10 @@ class AlleleMerge:
         bases: BaseCounts | None = None,
         *,
         is_view: bool = False,
+        once: Once | None = None,
     ) -> None:
         self._rank, self._bases, self._is_view = rank, bases, is_view
+        self._once = once or Once()
         self._batches: dict[int, Rows] = {}
         self._said: dict[tuple[str, str], tuple[int, str]] = {}
         self.alone: set[int] = set()
@@ -232,6 +237,7 @@ class AlleleMerge:
         taken: dict[str, list[pl.DataFrame]] = {
             "variants": [],
             "frequencies": [],
+            TABLE: [],
             "totals": [],
         }
         for source in sources:
@@ -270,10 +276,17 @@ class AlleleMerge:
             return
         if rows.height:
             self._strata("frequencies", rows, COUNTS, exactly=True)
+        once = frames[TABLE]
+        if once.height:
+            self._strata(TABLE, once, COUNTS, exactly=True)
+        if self._once.cohorts and rows.height + once.height:
+            for what, bad in wrong_rows(self._once.among(rows), once, int(_ALL)):
+                self._note(TABLE, what, bad, bad)
         if totals.height:
             self._strata("totals", totals, ALONE, exactly=False)
             self._greatest(totals)
-        self._sums(rows, totals)
+        self._compare_bases(rows)
+        self._sums(self._once.counted(rows, once), totals)
 
     def _strata(
         self, table: str, rows: pl.DataFrame, names: tuple[str, ...], *, exactly: bool
@@ -374,15 +387,23 @@ class AlleleMerge:
         return lacking.with_columns(**zero).select("h", "s", *COUNTS, "n_cohorts")
 
     def _at_bases(self, own: pl.DataFrame) -> Iterator[pl.DataFrame]:
-        """Compare what alleles count of their base with callable; give what others add."""
-        if self._bases is None:
-            return
+        """Give what cohorts add to alleles at whose places they have none, by callable."""
         places = own["place"].unique().sort().to_numpy()
+        for bases, is_once in ((self._bases, False), (self._once.bases, True)):
+            for cohort, _, found in bases(places) if bases is not None else ():
+                if (cohort in self._once.cohorts) is is_once:
+                    mine = own.filter(pl.col("cohort") == cohort)
+                    yield found.join(mine.select("place").unique(), on="place", how="anti")
+
+    def _compare_bases(self, rows: pl.DataFrame) -> None:
+        """Compare what alleles count of their base with callable."""
+        if self._bases is None or not rows.height:
+            return
+        places = rows["place"].unique().sort().to_numpy()
         for cohort, by_runs_alone, found in self._bases(places):
-            mine = own.filter(pl.col("cohort") == cohort)
+            mine = rows.filter(pl.col("cohort") == cohort)
             if mine.height:
                 self._compare_base(mine, found, by_runs_alone=by_runs_alone)
-            yield found.join(mine.select("place").unique(), on="place", how="anti")
 
     def _compare_base(
         self, mine: pl.DataFrame, found: pl.DataFrame, *, by_runs_alone: bool

@@ -12,6 +12,7 @@ from varhouse.verify.figures import ALONE
 from varhouse.verify.filescan import Rows
 from varhouse.verify.madeofpeople import check_people
 from varhouse.verify.merge import AlleleMerge, Source, stratum_hash
+from varhouse.verify.once import BASES, TABLE, Once, left_out
 from varhouse.verify.people import Cohort, OneCopy
 from varhouse.verify.persons import PersonCounts, is_alone, weigh_rows
 from varhouse.verify.pinned import PinnedFile, compare_sums, read_tables
@@ -149,10 +150,13 @@ class Verification(Reading):
         beside = [n for n in self.tables if n in ("ids", "consequences")]
         beside += [n for n in self.tables if n.startswith("annotations_")]
         parts |= {p[0] for p in self._partitions(*beside)}
+        without = left_out(self.small("same_people", ["not_in"]))
+        self._check_once(without)
         for part in sorted(parts):
             bases = self._callable(part, rank, numbers)
             keys: list[Words] = []
-            merge = AlleleMerge(rank, bases, is_view=self.ledger.is_view)
+            once = self._once(part, rank, numbers, without.get(part, set()))
+            merge = AlleleMerge(rank, bases, is_view=self.ledger.is_view, once=once)
             merge.alone = {
                 numbers[n]
                 for n, c in self.cohorts.items()
@@ -168,6 +172,9 @@ class Verification(Reading):
             for cohort, number in numbers.items():
                 for file in self._files("frequencies", cohort=cohort, part=part):
                     sources.append(self._source("frequencies", file, rank, number, keys))
+                for file in self._files(TABLE, cohort=cohort, part=part):
+                    if number in once.cohorts:
+                        sources.append(self._source(TABLE, file, rank, number, keys))
             self.between_tables += [Problem(t, "", what) for t, what in merge.run(sources)]
             for cohort, number in numbers.items():
                 self._add_carried(cohort, part, merge.carriers.get(number, {}))
@@ -286,6 +293,33 @@ class Verification(Reading):
                 self.between_tables.append(Problem("callable", "", what))
         bases.finish()
         return bases
+
+    def _once(
+        self, part: str, rank: dict[str, int], numbers: dict[str, int], cohorts: set[str]
+    ) -> Once:
+        """Read what cohorts count in a partition without people who count elsewhere."""
+        out = Once({numbers[c] for c in cohorts if c in numbers})
+        if out.cohorts and any(self._files(BASES, cohort=c, part=part) for c in cohorts):
+            out.bases = CallableAt(self._places(part, rank), rank)
+            for name in sorted(cohorts & numbers.keys()):
+                alone = self.cohorts[name].by_runs_alone
+                for file in self._files(BASES, cohort=name, part=part):
+                    for rows in self._scan(BASES, file):
+                        out.bases.add(numbers[name], rows, by_runs_alone=alone)
+            out.bases.finish()
+        return out
+
+    def _check_once(self, without: dict[str, set[str]]) -> None:
+        """Ask whether counts without somebody are there where same_people says so."""
+        wanted = {(c, part) for part, cohorts in without.items() for c in cohorts}
+        there = set(self._partitions(TABLE))
+        counted = set(self._partitions("frequencies"))
+        for cohort, part in sorted((wanted & counted) ^ there):
+            what = "no rows, but same_people says that some count elsewhere"
+            if (cohort, part) in there:
+                what = "rows, of which same_people says nothing"
+            place = f"cohort {cohort}, part {part}"
+            self.between_tables.append(Problem(TABLE, "", f"{place}: {what}"))
 
     def _one_copy(self, cohort: Cohort) -> OneCopy:
         if not self._aliases:

@@ -186,6 +186,20 @@ same_people controlled plain cohort ordinal,with_cohort,with_sample =cohort
 people_made controlled plain cohort cohort =
     cohort:String:c made_from:String:c settings:String:c version:String:c n_samples:Int64:c
     n_flagged:Int64:c n_sites:Int64:c notes:String:c
+frequencies_once controlled plain cohort,part KEY,stratum_by,stratum =cohort
+    contig:String:cb pos:Int32:cb ref:String:c alt:String:c extent:String:cb cohort:String:c
+    stratum_by:String:c stratum:String:c ac:Int32:cb an:Int32:cb af:Float64:nc n_het:Int32:c
+    n_hom_alt:Int32:c n_hemi:Int32:c n_missing:Int32:c n_samples:Int32:c call_rate:Float64:nc
+    n_not_diploid:Int32:c n_het_not_diploid:Int32:c n_hom_alt_not_diploid:Int32:c
+    an_written:Int32:c hwe_p:Float64:nc hwe_midp:Float64:nc inbreeding:Float64:nc
+    faf95:Float64:n faf99:Float64:n n_samples_adj:Int32:nc ac_adj:Int32:nc an_adj:Int32:nc
+    n_het_adj:Int32:nc n_hom_alt_adj:Int32:nc n_hemi_adj:Int32:nc n_missing_adj:Int32:nc
+    af_adj:Float64:nc call_rate_adj:Float64:nc faf95_adj:Float64:n faf99_adj:Float64:n
+    part:String:
+callable_once controlled plain cohort,part contig,stratum_by,stratum,start -
+    contig:String:cb cohort:String:c stratum_by:String:c stratum:String:c start:Int32:cb
+    end:Int32:cb an:Int32:cb n_missing:Int32:c n_samples:Int32:c n_not_diploid:Int32:c
+    an_written:Int32:c n_samples_adj:Int32:c an_adj:Int32:c n_missing_adj:Int32:c part:String:
 """
 """A line a table: name, root, whether it is content, partition, order of rows, columns that
 name one row (`=`: those of the order, and more; KEY: the allele's). Then its columns: type,

@@ -23,13 +23,15 @@ from varhouse.ingest.setup.headers import write_sample_lists
 from varhouse.ingest.setup.kits import KITS
 from varhouse.ingest.setup.known_files import KnownFiles
 from varhouse.ingest.setup.run import FOLDER, SAMPLE_LISTS, Run, RunCohort
-from varhouse.ingest.setup.settings import NOTE
+from varhouse.ingest.setup.settings import NOTE, Policy
 from varhouse.store.commit import commit, utc_now
 from varhouse.store.layout import check_free_space
 from varhouse.store.ledger import Entry
 from varhouse.store.named import without_naming
 from varhouse.store.peopletexts import PeopleTexts
+from varhouse.store.retract import ONCE, counts_once
 from varhouse.store.scrub import accounts_without
+from varhouse.tables.peopletables import SAME_PEOPLE
 from varhouse.tables.schema import ACCOUNTS, INGESTS
 from varhouse.tables.shards import Manifest, read_manifest, write_frame
 from varhouse.withdrawal.annotation import add_annotation
@@ -60,6 +62,7 @@ def carry_out(own: Withdrawal, work: Path, token: str) -> None:
         add_annotation(run, own.base, own.remembered, new)
     for bundle in plan.bundles:
         made += job.settle(bundle)
+    made += job.once()
     found = [read_manifest(folder / MANIFEST) for folder in made]
     event = {
         "cohort": own.cohort,
@@ -72,7 +75,9 @@ def carry_out(own: Withdrawal, work: Path, token: str) -> None:
     }
     found += _accounts(own, run, plan, event, work)
     found.append(Manifest([], [("held_back", {"cohort": own.cohort})]))
-    found.append(without_naming(own.base, [own.cohort], work / "named"))
+    anew = [SAME_PEOPLE] if run.looks_who_is_one else []
+    gone = [own.cohort]
+    found.append(without_naming(own.base, gone, work / "named", passed_over=anew))
     # A key alone refuses nobody.
     own.ledger.keep_key()
     own.ledger.add(
@@ -101,6 +106,7 @@ def carry_out(own: Withdrawal, work: Path, token: str) -> None:
 def _make_run(own: Withdrawal, work: Path) -> Run:
     """Make the run of the cohort without the people, and write what its jobs need to know."""
     base, config = own.base, own.settled.config
+    how = ONCE if counts_once(base) else Policy.same_person
     check_free_space(own.path, _needed_bytes(own))
     folder = work / "without"
     limits = config.limits
@@ -128,7 +134,7 @@ def _make_run(own: Withdrawal, work: Path) -> Run:
         sources=[],
         source_digests={},
         # People may go whatever has become of the permits, and the flags, of those who stay.
-        policy=replace(config.policy, rules="", sample_flags=own_flags),
+        policy=replace(config.policy, rules="", sample_flags=own_flags, same_person=how),
         config=json.loads(own.remembered.recorded),
         cohorts=[cohort],
         limits=limits,

@@ -14,6 +14,7 @@ from varhouse.account import public_row
 from varhouse.files import read_json
 from varhouse.ingest.jobs.costs import total
 from varhouse.ingest.jobs.joinshared import join_shared
+from varhouse.ingest.jobs.once import TOLD
 from varhouse.ingest.jobs.plan import Plan
 from varhouse.ingest.jobs.sides import GENE_MODEL, merge_annotation
 from varhouse.ingest.setup.fingerprints import wanted_fingerprint
@@ -29,6 +30,8 @@ from varhouse.store.lock import TOKEN
 from varhouse.store.named import without_naming
 from varhouse.store.reader import open_store
 from varhouse.store.releases import find_ingest
+from varhouse.store.retract import ONCE, SAME_PERSON
+from varhouse.tables.peopletables import SAME_PEOPLE
 from varhouse.tables.schema import ACCOUNTS, GENES, INGESTS, TRANSCRIPTS, Table
 from varhouse.tables.shards import Manifest, Shard, read_manifest, write_shard
 
@@ -63,7 +66,11 @@ def commit_run(
     }
     came = [name for name in plan.files if name not in held]
     # Another release of a source may change no row: its version is news all the same.
-    has_data = run.renews_sides or (bool(came) and any(m.shards or m.replace for m in found))
+    has_data = (
+        run.renews_sides
+        or run.recounts
+        or (bool(came) and any(m.shards or m.replace for m in found))
+    )
     if not (has_data or held or run.settled):
         return {**account, "release": None, "recorded_in": None}
     release = find_ingest(Path(run.store), run.ingest_id)
@@ -113,6 +120,8 @@ def _commit_rows(
         }
         if sides is not None:
             meta["annotation"] = merge_annotation(run, sides)
+        if run.policy.same_person == ONCE or SAME_PERSON in run.base().meta:
+            meta[SAME_PERSON] = run.policy.same_person
         if _new_genes(run):
             own += _genes_shards(run, work) if run.genes else []
             replace += [("genes", {}), ("transcripts", {})]
@@ -135,7 +144,8 @@ def _commit_rows(
     own += _account_shards(run, account, operation, work)
     found.append(Manifest([s for s in own if s is not None], replace))
     if has_data:
-        found.append(without_naming(run.base(), came, work / "named"))
+        anew = [SAME_PEOPLE] if run.looks_who_is_one else []
+        found.append(without_naming(run.base(), came, work / "named", passed_over=anew))
     _reached("ingests")
     release = commit(
         Path(run.store),
@@ -299,6 +309,7 @@ def make_account(run: Run, plan: Plan) -> dict[str, Any]:
         "waiting": run.waiting,
         "settled": run.settled,
         "lapsed": run.lapsed,
+        **_same_people(work),
         "shared_samples": _shared(run, [h["cohort"] for h in held]),
         "genes": Path(run.genes).name if run.genes else None,
         "genes_digest": run.genes_digest,
@@ -307,6 +318,12 @@ def make_account(run: Run, plan: Plan) -> dict[str, Any]:
         "assembly": run.assembly,
         "sources": [{"name": s.name, "version": s.version} for s in run.sources],
     }
+
+
+def _same_people(work: Path) -> dict[str, Any]:
+    """Tell who is one person in several cohorts, if totals go by that."""
+    told = work / "once" / TOLD
+    return {"same_people": read_json(told)} if told.exists() else {}
 
 
 def _renewed(run: Run, plan: Plan) -> dict[str, list[str]]:

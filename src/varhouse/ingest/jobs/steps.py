@@ -214,7 +214,8 @@ class Job:
                 lambda folder: annotate_alleles(run, parts, alleles, folder, plan.again),
             )
         )
-        if called := [p for p in parts if p in plan.called]:
+        called = [p for p in parts if p in plan.called]
+        if called and not run.looks_who_is_one:
             made.append(
                 self._once(
                     f"totals/{bundle}",
@@ -223,6 +224,17 @@ class Job:
                 )
             )
         return made
+
+    def once(self) -> list[Path]:
+        """Add the cohorts up where a person counts once; no folder where he does not."""
+        if not self.run.looks_who_is_one:
+            return []
+        from varhouse.ingest.jobs.once import count_once  # noqa: PLC0415
+
+        run, plan, cohorts = self.run, self.plan(), self.cohorts()
+        return [
+            self._once("once", MANIFEST, lambda f: count_once(run, plan.called, cohorts, f))
+        ]
 
     def commit(self) -> Path:
         """Make everything visible as one release, after the parts that are missing."""
@@ -236,6 +248,7 @@ class Job:
         plan, sides, made = self.plan(), self.sides(), self.cohorts()
         for bundle in plan.bundles:
             made += self.settle(bundle)
+        made += self.once()
         manifests = [folder / MANIFEST for folder in made]
 
         def make(folder: Path) -> None:

@@ -33,6 +33,7 @@ from varhouse.ingest.setup.settings import (
 from varhouse.ingest.setup.sizing import Jobs
 from varhouse.people.settings import PeopleSettings
 from varhouse.store.reader import Store, open_store
+from varhouse.store.retract import ONCE, counts_once
 from varhouse.vcf.text.limits import Limits
 
 SAMPLE_LISTS = "sample-lists.parquet"
@@ -165,9 +166,21 @@ class Run:
         return bool(changed or self.genes_gone or self.gone_sources)
 
     @property
+    def looks_who_is_one(self) -> bool:
+        """Whether totals count a person once, or did before."""
+        return self.policy.same_person == ONCE or counts_once(self.base())
+
+    @property
+    def recounts(self) -> bool:
+        """Whether people of several cohorts are counted in totals otherwise than before."""
+        base = self.base()
+        is_other = counts_once(base) != (self.policy.same_person == ONCE)
+        return is_other and base.file_frame("totals").height > 0
+
+    @property
     def has_work(self) -> bool:
         """Whether anything differs from the base release."""
-        return bool(self.cohorts or self.settled) or self.renews_sides
+        return bool(self.cohorts or self.settled) or self.renews_sides or self.recounts
 
     def open_contigs(self) -> Contigs:
         """Read the assembly's contigs: of the aliases table, else of the reference."""

@@ -33,6 +33,8 @@ class Policy:
 
     None: those that the ledger of permits names, if any; empty: none are asked.
     """
+    same_person: str = "count_each"
+    """Whether totals count a person who stands in several cohorts `once`."""
     small_counts: str | dict[str, Any] | None = None
     """How small counts are protected in what others see (`varhouse.disclosure`)."""
     sample_flags: str | None = None
@@ -49,7 +51,7 @@ class Policy:
 
         Rules and flags decide whether a cohort goes in, and small counts what is shown of it.
         """
-        others = ("withdrawn", "rules", "small_counts", "sample_flags")
+        others = ("withdrawn", "rules", "small_counts", "sample_flags", "same_person")
         return {k: v for k, v in asdict(self).items() if k not in others}
 
     def has_runs(self, *, gvcf: bool) -> bool:
