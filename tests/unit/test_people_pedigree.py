@@ -283,10 +283,34 @@ def test_hardly_anybody_and_hardly_any_site(people, sites):
     assert trios.schema == declared
     if people == 2:
         relation, by_sheet, agrees = found["f", "m"]
-        assert (relation, by_sheet) == ("unrelated", "parent_child")
         # One site or none cannot contradict the sheet.
-        assert agrees is (None if sites < 2 else False)
+        told = ("untold", None) if sites < 2 else ("unrelated", False)
+        assert (relation, by_sheet, agrees) == (told[0], "parent_child", told[1])
         assert trios["n_sites"].item() == sites
+
+
+ALL_OF_A_FAMILY = ("duplicate_or_twin", "parent_child")
+
+
+@pytest.mark.parametrize(
+    ("contigs", "told"), [(5, set()), (6, {"duplicate_or_twin"}), (10, {*ALL_OF_A_FAMILY})]
+)
+def test_few_stretches_tell_no_degree(contigs, told):
+    drop = Drop(Genome(contigs=[f"c{i}" for i in range(contigs)], per_contig=3000 // contigs))
+    names = [f"s{i}" for i in range(30)]
+    drop.founder(*names)
+    drop.child("child", "s0", "s1")
+    drop.twin("again", "s5")
+    packed = drop.packed([*names, "child", "again"], error=0.001)
+    parents = {"child": ("s0", "s1")}
+    without = relations(packed, make_pedigree(family_sheet(packed.samples)))
+    assert {relation for relation, _, _ in without.values()} == told
+    by_sheet = relations(packed, make_pedigree(family_sheet(packed.samples, parents)))
+    said = ("parent_child", "parent_child", True) if contigs == 10 else "untold"
+    assert by_sheet["s0", "child"] in (said, (said, "parent_child", None))
+    # Who is no parent is found by any stretch.
+    wrong = make_pedigree(family_sheet(packed.samples, {"child": ("s2", "s1")}))
+    assert relations(packed, wrong)["s2", "child"] == ("unrelated", "parent_child", False)
 
 
 def test_chance_makes_no_relatives_of_strangers():

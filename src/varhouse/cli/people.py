@@ -131,6 +131,11 @@ def _add_reading(steps: Any, name: str, table: str, what: str, example: str) -> 
         parser.add_argument(
             "--axes", action="store_true", help="the axes with their eigenvalues instead"
         )
+        parser.add_argument(
+            "--onto",
+            metavar="C2",
+            help="show the samples on the axes of this cohort; stores nothing",
+        )
     elif name == "related":
         parser.add_argument(
             "--disagree", action="store_true", help="only where the sheet says otherwise"
@@ -240,8 +245,11 @@ def _rows(store: "OpenStore", args: argparse.Namespace) -> "pl.DataFrame":
     elif getattr(args, "axes", False):
         name = "ancestry_axes"
     table = TABLES[name]
-    frame = store.table(name, cohort=args.cohort or None)
-    _say_missing(store, args.cohort)
+    if getattr(args, "onto", None) is not None:
+        frame = _projected(store, args)
+    else:
+        frame = store.table(name, cohort=args.cohort or None)
+        _say_missing(store, args.cohort)
     if getattr(args, "flagged", False):
         frame = frame.filter(pl.col("flags") != "")
     if getattr(args, "disagree", False):
@@ -249,6 +257,27 @@ def _rows(store: "OpenStore", args: argparse.Namespace) -> "pl.DataFrame":
     for text in args.where:
         frame = frame.filter(parse_where(text, table.polars_schema).expression)
     return frame.collect().sort("cohort", *table.sort)
+
+
+def _projected(store: "OpenStore", args: argparse.Namespace) -> "pl.LazyFrame":
+    """Put cohorts on the axes of another."""
+    import polars as pl
+
+    from varhouse.errors import UsageError
+    from varhouse.people.projection import project
+    from varhouse.people.update import recorded_settings
+
+    if args.axes:
+        raise UsageError("--axes and --onto ask for different rows", "leave one of them out")
+    settings = recorded_settings(args.store).ancestry
+    cohorts = args.cohort or sorted(store.cohort_names() - {args.onto})
+    if not cohorts:
+        raise UsageError(f"there is no other cohort than {args.onto}")
+    frames = [
+        project(store, cohort, args.onto, settings).with_columns(cohort=pl.lit(cohort))
+        for cohort in dict.fromkeys(cohorts)
+    ]
+    return pl.concat(frames).select(store.declaration("ancestry").names).lazy()
 
 
 def _say_missing(store: "OpenStore", cohorts: Sequence[str]) -> None:

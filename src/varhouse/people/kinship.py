@@ -19,6 +19,12 @@ greater by as much as neighbouring sites tell the same (`_inflation`). A pair is
 chance would give less than one such among all pairs of strangers; so of a small panel of genes
 duplicates may be all that can be seen.
 
+**Where sites lie**: strangers may have a stretch of a chromosome in common, all of it,
+whatever the number of sites in it. So degrees are told from DEGREE_STRETCHES stretches on,
+one person from `panel.LEAST_STRETCHES` on, and of fewer (a panel of genes, a part of a
+chromosome) nothing: a pair of the sheet is `untold` then, unless it is parent and child by the sheet and
+has nothing in common: a child has of its parent some of each stretch.
+
 **Sheet**: a pair that is related by the sheet is told whatever the calls say. Relations agree
 if they are the same, or both more distant than first degree and one degree apart at most: real
 relatives vary about the expectation. Where the calls cannot tell such a relation from none,
@@ -35,7 +41,7 @@ import polars as pl
 
 from varhouse.people.king import LEAST, count_pairs, kinship_pairs
 from varhouse.people.mendel import count_errors
-from varhouse.people.panel import PackedCalls
+from varhouse.people.panel import LEAST_STRETCHES, PackedCalls, count_stretches
 from varhouse.people.pedigree import Pedigree, read_pedigree, sheet_pairs
 from varhouse.people.settings import PeopleSettings
 from varhouse.store.reader import Store
@@ -49,6 +55,10 @@ SIBLING_SHARE = 1 / 3
 
 LEAST_DEVIATIONS = 3
 """Standard errors above 0 of a relative's kinship, at least. Of a pair of the sheet enough."""
+
+DEGREE_STRETCHES = 10
+"""Stretches with sites (`panel.STRETCH`) by which relatives are told from strangers who have a
+chromosome in common, at least."""
 
 DEGREES = ("duplicate_or_twin", "first_degree", "second_degree", "third_degree")
 LIMITS = (2**-1.5, 2**-2.5, 2**-3.5, LEAST)
@@ -90,7 +100,11 @@ def find_related(packed: PackedCalls, pedigree: Pedigree) -> pl.DataFrame:
     """Give the rows of the table `related`, sorted."""
     sheet = sheet_pairs(pedigree)
     noise = _noise(packed)
-    near = kinship_pairs(packed, noise.least)
+    stretches = count_stretches(packed.sites)
+    least = noise.least if stretches >= DEGREE_STRETCHES else LIMITS[0]
+    near = kinship_pairs(packed, least)
+    if stretches < LEAST_STRETCHES:
+        near = near.clear()
     by_calls = pl.DataFrame(
         {
             "first": np.searchsorted(packed.ordinal, near["ordinal_1"].to_numpy()),
@@ -108,7 +122,7 @@ def find_related(packed: PackedCalls, pedigree: Pedigree) -> pl.DataFrame:
         pl.Series("siblings_ibs0", opposite),
         pl.Series("error", _standard_errors(packed, first, second, noise.inflation)),
     )
-    found = found.with_columns(_relation(noise.deviations), in_sheet=_in_sheet())
+    found = found.with_columns(_relation(noise.deviations, stretches), in_sheet=_in_sheet())
     in_full = (pedigree.people.father >= 0) & (pedigree.people.mother >= 0)
     says = pl.Series((in_full[first] & in_full[second]).tolist(), dtype=pl.Boolean)
     first_degree = pl.col("relation").is_in(_FIRST)
@@ -117,9 +131,8 @@ def find_related(packed: PackedCalls, pedigree: Pedigree) -> pl.DataFrame:
             "in_sheet", pl.when(says & first_degree).then(pl.lit("unrelated"))
         )
     )
-    found = found.filter(
-        (pl.col("relation") != "unrelated") | pl.col("in_sheet").is_not_null()
-    )
+    is_none = pl.col("relation").is_in(["unrelated", "untold"])
+    found = found.filter(~is_none | pl.col("in_sheet").is_not_null())
     names = pl.Series(packed.samples, dtype=pl.String)
     found = found.with_columns(
         names.gather(found["first"]).alias("sample_1"),
@@ -134,16 +147,27 @@ _FIRST = ("parent_child", "siblings", "first_degree")
 _DEGREE_OF = {
     "duplicate_or_twin": 0, "parent_child": 1, "siblings": 1, "first_degree": 1,
     "second_degree": 2, "third_degree": 3, "unrelated": None,
+    "untold": None,
 }  # fmt: skip
 
 
-def _relation(deviations: float) -> pl.Expr:
-    """Name the relation by calls: of kinship, n_sites, ibs0, siblings_ibs0 and error."""
+def _relation(deviations: float, stretches: int) -> pl.Expr:
+    """Name the relation by calls: of kinship, n_sites, ibs0, siblings_ibs0 and error.
+
+    A pair of the sheet that few sites, or few stretches, cannot tell from strangers is untold.
+    """
     kinship = pl.col("kinship")
+    # What calls do not show of a pair by the sheet, which they could not show if it were so.
+    is_untold = kinship.is_null() | (
+        LEAST_DEVIATIONS * pl.col("error") > pl.col("expected").fill_null(0)
+    )
+    too_few = pl.lit(value=stretches < LEAST_STRETCHES)
+    no_degrees = pl.lit(value=stretches < DEGREE_STRETCHES) & (kinship <= LIMITS[0])
     # A pair of the sheet is not one of many.
     of_sheet = pl.col("expected").is_not_null()
     limit = pl.when(of_sheet).then(LEAST_DEVIATIONS).otherwise(deviations)
     is_chance = kinship < limit * pl.col("error")
+    is_no_parent = is_chance & ~is_untold & (pl.col("kind") == "parent_child")
     expected = pl.col("siblings_ibs0")
     opposite = pl.col("ibs0") * pl.col("n_sites")
     first = (
@@ -154,7 +178,11 @@ def _relation(deviations: float) -> pl.Expr:
         .otherwise(pl.lit("siblings"))
     )
     return (
-        pl.when(kinship.is_null() | is_chance)
+        pl.when(is_no_parent)
+        .then(pl.lit("unrelated"))
+        .when(too_few | no_degrees | ((kinship.is_null() | is_chance) & is_untold))
+        .then(pl.lit("untold"))
+        .when(is_chance)
         .then(pl.lit("unrelated"))
         .when(kinship > LIMITS[0])
         .then(pl.lit("duplicate_or_twin"))
@@ -194,10 +222,7 @@ def _agrees() -> pl.Expr:
             (by_calls, by_sheet)]  # fmt: skip
     near = ((rank[0] - rank[1]).abs() <= 1).fill_null(value=False)
     same = by_calls.eq(by_sheet) | open_ | near
-    cannot_tell = (by_calls == "unrelated") & (
-        pl.col("kinship").is_null() | (LEAST_DEVIATIONS * pl.col("error") > pl.col("expected"))
-    )
-    return pl.when(by_sheet.is_not_null() & ~cannot_tell).then(same)
+    return pl.when(by_sheet.is_not_null() & (by_calls != "untold")).then(same)
 
 
 def _expected_ibs0(

@@ -25,6 +25,13 @@ from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY, WITHIN
 
 Words = npt.NDArray[np.uint64]
+
+STRETCH = 5_000_000
+"""Bases of a stretch of the genome that strangers may have in common by descent."""
+
+LEAST_STRETCHES = 6
+"""Stretches with sites by which one person is told from relatives, at least: siblings have all
+of one stretch in common one time in four."""
 Int64 = npt.NDArray[np.int64]
 
 NO_CHANCE = 1e-4
@@ -76,6 +83,11 @@ class PackedCalls:
     het: Words
     hom: Words
     called: Words
+
+
+def count_stretches(sites: pl.DataFrame, bases: int = STRETCH) -> int:
+    """Count the stretches of so many bases of a contig in which sites (contig, pos) lie."""
+    return sites.select("contig", pl.col("pos") // bases).unique().height
 
 
 def choose_sites(store: Store, cohort: str, settings: SiteSettings) -> pl.DataFrame:

@@ -27,7 +27,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from varhouse.people.panel import PackedCalls, choose_sites, read_packed
+from varhouse.people.panel import (
+    LEAST_STRETCHES,
+    STRETCH,
+    PackedCalls,
+    choose_sites,
+    count_stretches,
+    read_packed,
+)
 from varhouse.people.settings import SiteSettings
 from varhouse.store.reader import Store
 from varhouse.tables.loads import ones
@@ -84,8 +91,8 @@ class SameSettings:
     )
     further: int = 50_000
     least_sites: int = 200
-    stretch: int = 5_000_000
-    least_stretches: int = 6
+    stretch: int = STRETCH
+    least_stretches: int = LEAST_STRETCHES
     concordance: float = 0.9
     kinship: float = 0.354
 
@@ -197,8 +204,7 @@ def _compare(
     if within:
         n_pairs = len(a.samples) * (len(a.samples) - 1) // 2
     both = a.sites.filter(pl.Series(_held(a) & _held(b), dtype=pl.Boolean))
-    stretches = both.select("contig", pl.col("pos") // settings.stretch).unique().height
-    if stretches < settings.least_stretches:
+    if count_stretches(both, settings.stretch) < settings.least_stretches:
         return pl.DataFrame(schema=PAIR_SCHEMA), n_pairs
     frames, untold = [], 0
     for first, counts, few in _blocks(a, b, settings, within=within):

@@ -120,7 +120,8 @@ RELATED = Table(
             "relation",
             pl.String,
             "duplicate_or_twin, parent_child, siblings, first_degree (too few sites to say"
-            " which), second_degree, third_degree or unrelated",
+            " which), second_degree, third_degree, unrelated, or untold (too few sites, or in"
+            " too small a part of the genome)",
         ),
         Column("in_sheet", pl.String, "relation by the sheet", nullable=True),
         Column("agrees", pl.Boolean, "the sheet says the same; null: nothing", nullable=True),
