@@ -22,8 +22,8 @@ duplicates may be all that can be seen.
 **Where sites lie**: strangers may have a stretch of a chromosome in common, all of it,
 whatever the number of sites in it. So degrees are told from DEGREE_STRETCHES stretches on,
 one person from `panel.LEAST_STRETCHES` on, and of fewer (a panel of genes, a part of a
-chromosome) nothing: a pair of the sheet is `untold` then, unless it is parent and child by the sheet and
-has nothing in common: a child has of its parent some of each stretch.
+chromosome) nothing: a pair of the sheet is `untold` then, unless it is parent and child by
+the sheet and has nothing in common: a child has of its parent some of each stretch.
 
 **Sheet**: a pair that is related by the sheet is told whatever the calls say. Relations agree
 if they are the same, or both more distant than first degree and one degree apart at most: real

@@ -5,12 +5,16 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 import varhouse
 from varhouse.errors import VarhouseError
 from varhouse.export import export_cohort
 from varhouse.ingest.byhand import prepare_by_hand
 from varhouse.ingest.jobs.steps import run_step
+from varhouse.people.samepairs import SameSettings, find_pairs
 from varhouse.people.settings import PeopleSettings, SiteSettings
+from varhouse.people.sketchkernel import close_pairs
 from varhouse.people.update import update_people
 from varhouse.precompile.inputs import SAMPLES, write_inputs
 from varhouse.precompile.reads import call_reads, can_call
@@ -159,6 +163,10 @@ def _people(folder: Path, config: Path) -> None:
     _ingest(folder, config, "people-store", cohorts)
     sites = SiteSettings(spacing=0, call_rate=0.5)
     update_people(folder / "people-store", cohorts, PeopleSettings(sites=sites))
+    loose = SameSettings(sites=sites, least_sites=1, stretch=100, least_stretches=1)
+    find_pairs(varhouse.open(folder / "people-store"), None, loose)
+    sketches = np.zeros((3, 4), np.uint64)
+    close_pairs(sketches, sketches, 2, 9, 9, -1, np.empty((9, 3), np.int64))
 
 
 def _export(folder: Path, store: str, cohorts: Sequence[str]) -> None:
