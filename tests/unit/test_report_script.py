@@ -33,6 +33,8 @@ const choose = (value) => { flag.value = value; flag.onchange(); return values(0
 said.push(choose("*"), choose("contaminated"), choose("sex_mismatch"), choose(""));
 text.value = "FEMALE n1"; text.oninput();
 said.push(shown().length, box.querySelector("output").textContent);
+text.value = "male"; text.oninput();
+said.push(shown().length);
 document.title = JSON.stringify(said);
 """
 
@@ -62,7 +64,7 @@ def test_the_table_sorts_and_filters(tmp_path: Path):
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     title = html.unescape(re.search(r"<title>([^<]*)</title>", done.stdout)[1])
-    n, hidden, up, down, far, by_name, *chosen, found, told = json.loads(title)
+    n, hidden, up, down, far, by_name, *chosen, found, told, men = json.loads(title)
     assert (n, hidden) == (20, False)
     assert up == sorted(up, key=int)
     assert down == sorted(down, key=int, reverse=True)
@@ -75,3 +77,5 @@ def test_the_table_sorts_and_filters(tmp_path: Path):
     assert len(chosen[3]) == 9
     # Women among N1, N10, ..., N19: even numbers.
     assert (found, told) == (5, "5 shown")
+    # A word begins a word of a cell, so that male is not female.
+    assert men == 10

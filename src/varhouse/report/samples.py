@@ -57,11 +57,13 @@ for (const box of document.querySelectorAll(".samples")) {
     const words = text.value.toLowerCase().split(/\\s+/).filter(Boolean);
     let n = 0;
     for (const row of body.rows) {
-      const all = row.textContent.toLowerCase();
+      const [name, ...rest] = [...row.cells].map((c) => c.textContent.toLowerCase());
+      const starts = (word) => rest.some((c) => ` ${c}`.includes(` ${word}`));
       const flags = row.dataset.flags;
       const has = flag.value === "" || (flag.value === "*" ? flags !== ""
         : flags.split(",").includes(flag.value));
-      row.hidden = !(has && words.every((word) => all.includes(word)));
+      row.hidden = !(has && words.every(
+        (word) => name.includes(word) || starts(word)));
       n += !row.hidden;
     }
     told.textContent = `${n.toLocaleString("en")} shown`;
@@ -89,7 +91,9 @@ background:none}
 .samples td{white-space:nowrap}
 .samples td.flags{white-space:normal;min-width:9em}
 .samples td.bad{color:var(--warn);font-weight:600}
-@media print{.samples{overflow:visible;max-height:none;border:0;padding:0}
+.paper{display:none}
+@media print{.paper{display:inline}
+.samples{overflow:visible;max-height:none;border:0;padding:0}
 .samples .filter{display:none}.samples table{font-size:7pt}.samples td{white-space:normal}
 .samples td.flags{min-width:0}
 .samples th{white-space:normal;position:static}.samples th button{color:inherit}
@@ -183,6 +187,9 @@ def sample_table(samples: pl.DataFrame, ancestry: pl.DataFrame, prefix: str) -> 
 def _about(frame: pl.DataFrame, prefix: str) -> str:
     left_out = frame.height - ROWS
     more = f" The first {ROWS:,} of {frame.height:,} are shown." if left_out > 0 else ""
+    paper = ""
+    if frame.height > PRINTED:
+        paper = f'<span class="paper"> On paper the first {PRINTED:,} are.</span>'
     saved = (
         frame.head(SAVED)
         .drop("group", "outlier", "roh_mb", "charr", "n_flags")
@@ -191,8 +198,8 @@ def _about(frame: pl.DataFrame, prefix: str) -> str:
     if frame.height > SAVED:
         more += f" The saved data hold the first {SAVED:,}; the table sample_qc has all."
     return (
-        f"<p>{plural(frame.height, 'sample')}, those with flags first; rest on a value that "
-        f"stands out to see its threshold.{more} "
+        f"<p>{plural(frame.height, 'sample')}, those with flags first; rest the pointer on "
+        f"a value that stands out to see its threshold.{more}{paper} "
         f'<span id="samples-data">{download(saved, f"{prefix}-samples")}</span></p>'
     )
 
