@@ -132,7 +132,8 @@ def same_rows(cohort: str, names: list[str], first: str) -> list[Row]:
     """Make a row of `same_people`."""
     return [
         {"cohort": cohort, "ordinal": 1, "sample": names[1], "first_cohort": first,
-         "first_sample": "elsewhere", "n_sites": 9_000, "concordance": 0.99991,
+         "first_sample": "elsewhere", "with_cohort": first, "with_sample": "elsewhere",
+         "twins": False, "n_sites": 9_000, "concordance": 0.99991,
          "counted": False}
     ]  # fmt: skip
 

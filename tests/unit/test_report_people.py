@@ -13,6 +13,7 @@ from peoplerows import people_rows, same_rows, sample_rows
 from varhouse.account import public_row
 from varhouse.cli import main
 from varhouse.errors import UsageError
+from varhouse.people import depths
 from varhouse.report import find_ingest, make_page, peopleplots, peoplesection, plots, samples
 from varhouse.report.peopletables import (
     CLASSES,
@@ -142,7 +143,7 @@ def test_lists_say_what_the_tables_hold(page):
     assert [r["sample"] for r in page.data("sex-mismatches")] == ["N5"]
     assert [r["sample"] for r in page.data("far-ancestry")] == ["N9"]
     assert {r["child"] for r in page.data("trios")} == {"N2", "S2"}
-    assert [r["first_sample"] for r in page.data("same-people")] == ["elsewhere"] * 2
+    assert [r["with_sample"] for r in page.data("same-people")] == ["elsewhere"] * 2
 
 
 @drawn
@@ -202,7 +203,7 @@ def test_tables_made_later_are_shown_of_cohorts_that_stayed(tmp_path):
     reader = PageReader(make_page(find_ingest(path, "made-1")))
     reader.prefix = "varhouse-made-1-"
     assert len(reader.data("samples")) == 43
-    assert "What is said of people is of release 3." in reader.words
+    assert any("What is said of people is of release 3:" in w for w in reader.words)
     # A cohort that another ingest has replaced since is not of this page.
     rows = [{"cohort": "north", "n_samples": 40, "ingest_id": "made-2"},
             {"cohort": "south", "n_samples": 3, "ingest_id": "made-1"}]  # fmt: skip
@@ -291,3 +292,19 @@ def test_families_are_joined_by_any_pair():
         orient="row",
     )  # fmt: skip
     assert families(frame) == [[0, 1, 2, 3], [5, 9]]
+
+
+def test_where_nothing_is_missing_the_page_says_so_in_place_of_an_empty_plot():
+    rows = pl.DataFrame({"ordinal": range(12), "contig": "1", "n_genotypes": 7, "n_called": 7})
+    assert peopleplots.contigs_plot(rows, ["1"], "north", "c") is None
+    told = peoplesection._nothing_missing(rows.with_columns(call_rate=pl.lit(1.0)), "north")
+    assert "every genotype of north is called" in told
+    # Of a list of variants alone nobody knows what is missing.
+    unknown = rows.with_columns(call_rate=pl.lit(None, pl.Float64))
+    assert "not known" in peoplesection._nothing_missing(unknown, "north")
+    one = rows.with_columns(n_called=7 - (pl.col("ordinal") == 3), call_rate=pl.lit(1.0))
+    assert peoplesection._nothing_missing(one, "north") == ""
+
+
+def test_the_page_says_how_many_people_contamination_takes():
+    assert peoplesection.FREQUENCIES_OF == depths.LEAST_PEOPLE

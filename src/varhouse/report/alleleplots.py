@@ -152,7 +152,7 @@ def hwe_plot(found: Compared, cohort: str, name: str) -> Figure | None:
         "homozygotes are expected (exact test, mid-p). Look for a line that leaves the "
         "diagonal at once: people of several populations or relatives raise it everywhere, "
         "paralogues and allelic drop-out at its end. The "
-        f"{len(names)} least p can be named by resting on them.",
+        f"{len(names)} least p have a name: rest the pointer on one.",
         worst.select("cohort", "allele", hwe_midp="p"),
         legend=False,
     )

@@ -119,7 +119,13 @@ def sex_plot(mine: pl.DataFrame, cohort: str, name: str) -> Figure | None:
         n_out = int(frame["stands_out"].sum())
         about = f"{frame.height:,} people, {n_out:,} not as the sheet says, or unclear"
         drawing = plots.finish(figure, name, f"Sex by calls of {cohort}", about, told)
-    without = "" if has_y else " No SNV of Y is known: the height is the number of the person."
+    untold = mine.height - frame.height
+    few = f" {untold:,} more have too few calls on X." if untold else ""
+    without = (
+        few
+        if has_y
+        else few + " No SNV of Y is known: the height is the number of the person."
+    )
     return Figure(
         name,
         f"{cohort}: sex by calls",
@@ -187,13 +193,18 @@ def ranked_plot(
     )  # fmt: skip
 
 
+def is_complete(rows: pl.DataFrame) -> bool:
+    """Tell whether people lack none of the genotypes that rows count."""
+    return bool((rows["n_called"] == rows["n_genotypes"]).all())
+
+
 def contigs_plot(
     rows: pl.DataFrame, order: Sequence[str], cohort: str, name: str
 ) -> Figure | None:
     """Draw for each contig what share of its genotypes people lack: middle half, 5 to 95 %."""
     share = 100 * (1 - pl.col("n_called") / pl.col("n_genotypes"))
     values = rows.filter(pl.col("n_genotypes") > 0).with_columns(v=share)
-    if values["ordinal"].n_unique() < LEAST_PEOPLE:
+    if values["ordinal"].n_unique() < LEAST_PEOPLE or is_complete(rows):
         return None
     quantiles = {f"q{q}": pl.col("v").quantile(q / 100) for q in (5, 25, 50, 75, 95)}
     boxes = values.group_by("contig").agg(n=pl.len(), **quantiles)

@@ -16,6 +16,7 @@ from varhouse.report.peopleplots import (
     LEAST_PEOPLE,
     axes_plot,
     contigs_plot,
+    is_complete,
     ranked_plot,
     scree_plot,
     sex_plot,
@@ -30,6 +31,9 @@ DRAWN = 4
 
 LISTED = 40
 """Rows of a list at most; the saved data have more."""
+
+FREQUENCIES_OF = 20
+"""People whose own frequencies tell contamination (`people.depths.LEAST_PEOPLE`)."""
 
 _MISSING = {
     "title": "genotypes not called, by sample",
@@ -79,7 +83,10 @@ def people_sections(
         rest = f'<p class="soft">Plots of the {DRAWN} largest of {len(size):,} cohorts.</p>'
     later = ""
     if release != ingest.store.release:
-        later = f'<p class="soft">What is said of people is of release {release:,}.</p>'
+        later = (
+            f'<p class="soft">What is said of people is of release {release:,}: their tables '
+            "were made, or made again, after this ingest.</p>"
+        )
     return [
         ("samples", "Samples", later + _samples(people, prefix)),
         *((name, heading, text and rest + text) for name, heading, text in plotted),
@@ -92,10 +99,11 @@ def _of(frame: pl.DataFrame, cohort: str) -> pl.DataFrame:
 
 
 def _plotted(found: Iterator[Figure | None], prefix: str, few: str) -> str:
-    """Write those plots that can be drawn; where none can, say why."""
+    """Write those plots that can be drawn; where none can, say `few`, why."""
     if not plots.is_installed():
         return without_plots()
-    return plots_of(list(found), prefix) or f'<p class="soft">{escape(few)}</p>'
+    text = plots_of(list(found), prefix)
+    return text if text or not few else f'<p class="soft">{escape(few)}</p>'
 
 
 def _samples(people: People, prefix: str) -> str:
@@ -132,17 +140,32 @@ def _quality(ingest: Ingest, people: People, drawn: list[str], prefix: str) -> s
     def each() -> Iterator[Figure | None]:
         for i, c in enumerate(drawn):
             mine = _of(people.samples, c)
-            yield ranked_plot(mine, c, f"not-called-{i}", "call_rate", _MISSING)
+            if not is_complete(mine):
+                yield ranked_plot(mine, c, f"not-called-{i}", "call_rate", _MISSING)
             yield ranked_plot(mine, c, f"contamination-{i}", "contamination", _CONTAMINATION)
             yield contigs_plot(_of(people.contigs, c), order, c, f"contigs-{i}")
 
-    text = _plotted(each(), prefix, f"Drawn from {LEAST_PEOPLE} people of a cohort on.")
+    text = _plotted(each(), prefix, "")
+    complete = "".join(_nothing_missing(_of(people.samples, c), c) for c in drawn)
+    if not text and not complete:
+        text = f'<p class="soft">Drawn from {LEAST_PEOPLE} people of a cohort on.</p>'
+    text += complete
     if people.samples["contamination"].null_count() == people.samples.height:
         text += (
-            '<p class="soft">Contamination is not known: it needs reads by allele (AD) and '
-            "frequencies of other people.</p>"
+            '<p class="soft">Contamination is not known: it needs reads by allele (AD), and '
+            f"frequencies of a source or of a cohort of {FREQUENCIES_OF} people or more.</p>"
         )
     return text
+
+
+def _nothing_missing(samples: pl.DataFrame, cohort: str) -> str:
+    """Say why nothing that a cohort lacks is drawn; of one that lacks some say nothing."""
+    if samples.is_empty() or not is_complete(samples):
+        return ""
+    text = f"Of the autosomes every genotype of {cohort} is called."
+    if samples["call_rate"].null_count() == samples.height:
+        text = f"What {cohort} lacks is not known: its files list variants alone."
+    return f'<p class="soft">{escape(text)}</p>'
 
 
 def _sexes(people: People, drawn: list[str], prefix: str) -> str:
@@ -168,22 +191,27 @@ def _sexes(people: People, drawn: list[str], prefix: str) -> str:
         "X het",
         "X non-ref",
         "Y called",
-        "Y",
+        "Y SNVs",
     ]
     columns = ("n_x_het", "n_x_nonref", "n_y_called", "n_y")
     rows = wrong.select(
         "sample", "cohort", "sex", "sex_by_calls", pl.col("x_f").round(3), *columns
     )
     return text + _listed(
-        "Not as the sheet says, or unclear", head, rows, prefix, "sex-mismatches"
-    )
+        "Not as the sheet says, or unclear", head, rows, prefix, "sex-mismatches",
+        "F of X: about 0 with two X, 1 with one. X het: heterozygous SNVs, of X non-ref: SNVs "
+        "with a copy of ALT. Y called: called SNVs of Y, of Y SNVs.",
+    )  # fmt: skip
 
 
-def _listed(title: str, head: list[str], rows: pl.DataFrame, prefix: str, name: str) -> str:
+def _listed(
+    title: str, head: list[str], rows: pl.DataFrame, prefix: str, name: str, note: str
+) -> str:
+    """Write a list with its heading, its data, and what its columns say."""
     more = f", the first {LISTED} shown" if rows.height > LISTED else ""
     return (
         f"<h3>{escape(title)}</h3><p>{rows.height:,} found{more}. {_saved(rows, prefix, name)}"
-        f"</p>{table(head, rows.head(LISTED).rows())}"
+        f'</p><p class="soft">{escape(note)}</p>{table(head, rows.head(LISTED).rows())}'
     )
 
 
@@ -207,7 +235,10 @@ def _relatives(people: People, drawn: list[str], prefix: str) -> str:
         text = _plotted(each(), prefix, "No pair of these cohorts has a kinship to draw.")
         text += _pairs(people.related, prefix)
     elif people.samples.height:
-        text = "<p>No two people of a cohort are related by their calls or by the sheet.</p>"
+        text = (
+            "<p>No two people of a cohort are known to be related, by their calls or by the "
+            "sheet. How distant kin can be seen goes by the number of SNVs.</p>"
+        )
     return text + _trios(people.trios, prefix)
 
 
@@ -222,7 +253,11 @@ def _pairs(related: pl.DataFrame, prefix: str) -> str:
     )  # fmt: skip
     head = ["first", "second", "cohort", "by calls", "in the sheet", "agrees", "kinship",
             "IBS0", "SNVs"]  # fmt: skip
-    return _listed("Pairs, those that disagree first", head, rows, prefix, "pairs")
+    note = (
+        "Kinship by KING-robust: 0.5 the same genome, 0.25 first degree, 0.125 second, 0.063 "
+        "third. IBS0: share of the SNVs at which the two have no allele in common."
+    )
+    return _listed("Pairs, those that disagree first", head, rows, prefix, "pairs", note)
 
 
 def _trios(trios: pl.DataFrame, prefix: str) -> str:
@@ -232,7 +267,11 @@ def _trios(trios: pl.DataFrame, prefix: str) -> str:
         "error_rate", "cohort", "ordinal", descending=[True, False, False], nulls_last=True
     ).select("child", "cohort", "father", "mother", "n_sites", "n_errors", "error_rate")
     head = ["child", "cohort", "father", "mother", "SNVs", "errors", "share"]
-    return _listed("Children: Mendelian errors, most first", head, rows, prefix, "trios")
+    note = (
+        "SNVs at which the child and its parents are called; errors: those with genotypes "
+        "that it cannot have inherited. Another parent has many times as many as the rest."
+    )
+    return _listed("Children: Mendelian errors, most first", head, rows, prefix, "trios", note)
 
 
 def _ancestry(people: People, drawn: list[str], prefix: str) -> str:
@@ -242,7 +281,7 @@ def _ancestry(people: People, drawn: list[str], prefix: str) -> str:
     def each() -> Iterator[Figure | None]:
         for i, c in enumerate(drawn):
             mine = _of(people.ancestry, c)
-            if mine.height:
+            if mine.height >= LEAST_FOR_AXES:
                 whose = _of(people.axes, mine["axes"][0])
                 variance = dict(whose.select("axis", "variance").rows())
                 yield axes_plot(mine, c, f"axes-12-{i}", 1, variance)
@@ -259,8 +298,9 @@ def _ancestry(people: People, drawn: list[str], prefix: str) -> str:
             for i in range(most if isinstance(most, int) else 0)
         ),
     )  # fmt: skip
-    text += f"<p>Places on the axes: {_saved(places, prefix, 'ancestry')}</p>"
-    if plots.is_installed():
+    is_drawn = "<figure" in text
+    text += f'<p class="get">Places on the axes: {_saved(places, prefix, "ancestry")}</p>'
+    if is_drawn:
         text = (
             f"<p>Coloured by <b>{escape(people.colour_by)}</b>; <code>--colour-by</code> "
             f"takes any column of the sample sheet.</p>{text}"
@@ -272,15 +312,25 @@ def _ancestry(people: People, drawn: list[str], prefix: str) -> str:
         return text
     head = ["sample", "cohort", "population in the sheet", "nearest", "distance"]
     rows = far.select("sample", "cohort", "population", "nearest", pl.col("distance").round(2))
-    return text + _listed("Far from their population", head, rows, prefix, "far-ancestry")
+    note = (
+        "Distance from the median of the population that the sheet names, in its deviations, "
+        "on the axis where it is greatest; nearest: the population with the nearest median."
+    )
+    return text + _listed(
+        "Far from their population", head, rows, prefix, "far-ancestry", note
+    )
 
 
 def _same(people: People, prefix: str) -> str:
     if people.same.is_empty():
         return ""
-    head = ["sample", "cohort", "is", "of", "SNVs", "equal", "counted"]
+    head = ["sample", "cohort", "same as", "of cohort", "SNVs", "equal", "twins", "counted"]
     rows = people.same.select(
-        "sample", "cohort", "first_sample", "first_cohort", "n_sites",
-        pl.col("concordance").round(5), "counted",
+        "sample", "cohort", "with_sample", "with_cohort", "n_sites",
+        pl.col("concordance").round(5), "twins", "counted",
     )  # fmt: skip
-    return _listed("People of other samples", head, rows, prefix, "same-people")
+    note = (
+        "Two samples with the calls of one person. Equal: share of the SNVs with equal "
+        "genotypes. Twins: the sheet says so, they are two people. Counted: in all totals."
+    )
+    return _listed("Samples of one person", head, rows, prefix, "same-people", note)

@@ -134,7 +134,7 @@ main,header,footer{max-width:none;padding:0}
 nav,.get{display:none}
 .plots{grid-template-columns:repeat(2,1fr);gap:22px}
 figure svg.narrow{display:none}figure svg.wide{display:block}
-h2,h3,h2+p{break-after:avoid}
+h2,h3,h2+p,section>h3+p,h3+p+p.soft{break-after:avoid}
 tr,li{break-inside:avoid}
 svg,tr.held td,.facts li{-webkit-print-color-adjust:exact;print-color-adjust:exact}
 }
