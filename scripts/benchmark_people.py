@@ -345,7 +345,7 @@ def import_calls(args: argparse.Namespace, people: pl.DataFrame, told: Compariso
     kind = "--bcf" if calls.suffix == ".bcf" else "--vcf"
     command = [
         "plink2", kind, calls, "--make-pgen", "--out", prefix, "--update-sex", sexes,
-        "--set-all-var-ids", "@:#:$r:$a", "--new-id-max-allele-len", "1000",
+        "--set-all-var-ids", "@:#:$r:$a", "--new-id-max-allele-len", "10000", "missing",
         "--vcf-half-call", "haploid", "--split-par", args.build, "--threads", "2",
     ]  # fmt: skip
     told.say("plink2 --make-pgen", cost_of(command))
@@ -357,7 +357,9 @@ def plink(
 ) -> tuple[Path, Cost]:
     """Run plink2 on the imported calls; gives where its answers begin."""
     out = prefix.with_name(f"out-{task}")
-    command = ["plink2", "--pfile", prefix, "--out", out, "--threads", "2", *options]
+    # Its frequencies of fewer than 50 people, too, are those that it counts.
+    own = ["--threads", "2", "--bad-freqs"]
+    command = ["plink2", "--pfile", prefix, "--out", out, *own, *options]
     cost = cost_of(command)
     told.say(f"plink2 {' '.join(map(str, options[:1]))}", cost)
     return out, cost
@@ -373,7 +375,8 @@ def list_sites(sites: pl.DataFrame, path: Path) -> Path:
 
 def read_table(path: Path) -> pl.DataFrame:
     """Read a table of plink2."""
-    rows = pl.read_csv(path, separator="\t", infer_schema_length=None)
+    nulls = ["NA", "nan", "-nan"]
+    rows = pl.read_csv(path, separator="\t", infer_schema_length=None, null_values=nulls)
     return rows.rename({n: n.lstrip("#") for n in rows.columns})
 
 
@@ -443,7 +446,12 @@ def kinship(
         b=names[found["ordinal_2"].replace_strict(place)],
     )
     ours = ours.with_columns(pair).drop("a", "b")
-    theirs = theirs.select("KINSHIP", a="IID1", b="IID2").with_columns(pair).drop("a", "b")
+    theirs = (
+        theirs.drop_nulls("KINSHIP")
+        .select("KINSHIP", a="IID1", b="IID2")
+        .with_columns(pair)
+        .drop("a", "b")
+    )
     both = ours.join(theirs, on=["a_", "b_"], how="full", coalesce=True)
     told.bound("kinship", _most(both["kinship"] - both["KINSHIP"]), 1e-4, pairs=both.height)
 
@@ -454,6 +462,9 @@ def components(
     """Compare axes and eigenvalues, of the same people at the same sites."""
     rows = store.scan("ancestry", cohort=args.cohort).filter("made_axes").collect()
     axes = store.scan("ancestry_axes", cohort=args.cohort).sort("axis").collect()
+    if axes.is_empty():
+        told.say("axes", None, axes=0)
+        return
     used = store.scan("ancestry_loadings", cohort=args.cohort).collect()
     listed = list_sites(used, args.work / "sites-axes.txt")
     keep = listed.with_name("keep.txt")
@@ -469,7 +480,9 @@ def components(
         least = min(least, abs(float(pair.select(pl.corr("ours", f"PC{k + 1}")).item())))
     told.bound("axes, 1 - |r|", 1 - least, 1e-3, axes=axes.filter("significant").height)
     values = [float(v) for v in Path(f"{out}.eigenval").read_text().split()]
-    off = [abs(a / b - 1) for a, b in zip(axes["eigenvalue"], values, strict=True)]
+    # Those of axes that chance makes are only bounded by plink2's approximation.
+    own = axes.filter("significant")["eigenvalue"].to_list()
+    off = [abs(a / b - 1) for a, b in zip(own, values[: len(own)], strict=True)] or [0.0]
     told.bound("eigenvalues, relative", max(off), 0.01 if many else 1e-4)
 
 
