@@ -308,3 +308,10 @@ def test_where_nothing_is_missing_the_page_says_so_in_place_of_an_empty_plot():
 
 def test_the_page_says_how_many_people_contamination_takes():
     assert peoplesection.FREQUENCIES_OF == depths.LEAST_PEOPLE
+
+
+def test_nobody_is_said_to_be_near_where_no_distance_is_known():
+    frame = pl.DataFrame({"outlier": [None, None]}, schema={"outlier": pl.Boolean})
+    assert peopleplots._far(frame, 0).startswith("not known")
+    known = pl.DataFrame({"outlier": [None, False]}, schema={"outlier": pl.Boolean})
+    assert peopleplots._far(known, 0) == "0 far from their population"

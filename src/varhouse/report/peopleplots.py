@@ -280,7 +280,7 @@ def axes_plot(
         plots.draw_rings(axes, x, y)
         axes.set_xlabel(_axis(first, variance))
         axes.set_ylabel(_axis(first + 1, variance))
-        about = f"{frame.height:,} people, {len(x):,} far from their population"
+        about = f"{frame.height:,} people, " + _far(frame, len(x))
         drawing = plots.finish(
             figure, name, f"{cohort} on axes {first} and {first + 1} of ancestry", about, told
         )
@@ -296,6 +296,12 @@ def axes_plot(
         legend=False,
         saved_in=("ancestry-data", "data: with all axes"),
     )
+
+
+def _far(frame: pl.DataFrame, n_far: int) -> str:
+    if frame["outlier"].null_count() == frame.height:
+        return "not known how far from their population: too few SNVs, or too few people of it"
+    return f"{n_far:,} far from their population"
 
 
 def _axis(number_: int, variance: Mapping[int, float]) -> str:
