@@ -22,8 +22,15 @@ NOBODY = pl.DataFrame(
 )
 
 
+COUNTS = ("n_missing", "n_het", "n_hom_alt", "n_hemi")
+FILES = {
+    "file": pl.Int32, "samples": pl.List(pl.Int32), "n_records": pl.Int64,
+    "has_runs": pl.Boolean, "blocks_digest": pl.Int64,
+}  # fmt: skip
+
+
 class Sheet:
-    """What `ancestry` asks of a store: the populations of the sheet, and the contigs."""
+    """What `ancestry` asks of a store: the sheet, the contigs, and files (there are none)."""
 
     assembly_contigs = Contigs([Contig("c1", [], length=10**9)])
 
@@ -31,10 +38,16 @@ class Sheet:
         self.rows = pl.DataFrame(
             {"ordinal": range(len(populations)), "population": populations},
             schema={"ordinal": pl.Int32, "population": pl.String},
+        ).with_columns(
+            pl.format("p{}", "ordinal").alias("sample"),
+            *(pl.lit(0, pl.Int64).alias(n) for n in COUNTS),
         )
 
     def scan(self, table, **filters):
-        assert (table, filters) == ("samples", {"cohort": "c"})
+        assert filters == {"cohort": "c"}
+        if table == "files":
+            return pl.LazyFrame(schema=FILES)
+        assert table == "samples"
         return self.rows.reverse().lazy()
 
 

@@ -14,6 +14,7 @@ import polars as pl
 
 from varhouse.people.clusters import Clusters, distances, find_clusters, nearest
 from varhouse.people.linkage import in_long_range, prune
+from varhouse.people.listed import without_listed
 from varhouse.people.panel import PackedCalls
 from varhouse.people.pca import Axes, Floats, Ints, find_axes
 from varhouse.people.placing import least_sites, place
@@ -71,6 +72,7 @@ def ancestry(
         the axes are made of fewer sites than a place takes (`AncestrySettings.error`).
     """
     own = settings.ancestry
+    packed = without_listed(store, packed)
     n_called = np.bitwise_count(packed.called).sum(axis=1, dtype=np.int64)
     people = choose_people(packed, related, n_called, own)
     sites = choose_unlinked(store, packed, people, own)

@@ -22,8 +22,9 @@ duplicates may be all that can be seen.
 **Where sites lie**: strangers may have a stretch of a chromosome in common, all of it,
 whatever the number of sites in it. So degrees are told from DEGREE_STRETCHES stretches on,
 one person from `panel.LEAST_STRETCHES` on, and of fewer (a panel of genes, a part of a
-chromosome) nothing: a pair of the sheet is `untold` then, unless it is parent and child by
-the sheet and has nothing in common: a child has of its parent some of each stretch.
+chromosome) nothing: a pair of the sheet is `untold` then, unless it is parent and child by the
+sheet and has nothing in common: a child has of its parent some of each stretch. Nor is anybody
+whose file lists only variants compared (`listed`).
 
 **Sheet**: a pair that is related by the sheet is told whatever the calls say. Relations agree
 if they are the same, or both more distant than first degree and one degree apart at most: real
@@ -40,6 +41,7 @@ import numpy.typing as npt
 import polars as pl
 
 from varhouse.people.king import LEAST, count_pairs, kinship_pairs
+from varhouse.people.listed import without_listed
 from varhouse.people.mendel import count_errors
 from varhouse.people.panel import LEAST_STRETCHES, PackedCalls, count_stretches
 from varhouse.people.pedigree import Pedigree, read_pedigree, sheet_pairs
@@ -93,6 +95,7 @@ def related(
         the sheet with a parent in the cohort).
     """
     pedigree = read_pedigree(store, cohort)
+    packed = without_listed(store, packed)
     return find_related(packed, pedigree), find_trios(packed, pedigree)
 
 
@@ -339,7 +342,9 @@ def _inflation(packed: PackedCalls, first: Int64, second: Int64) -> float:
         cut = np.arange(0, words - words % size, size)
         sums, sites = (np.add.reduceat(v, cut, axis=1) for v in (value, n))
         off = (sums - mean * sites) ** 2
-        worst = max(worst, float(off.sum() / (each * sites).sum()))
+        expected = float((each * sites).sum())
+        if expected > 0:
+            worst = max(worst, float(off.sum()) / expected)
         size *= 2
     return worst
 

@@ -104,8 +104,9 @@ def choose_sites(store: Store, cohort: str, settings: SiteSettings) -> pl.DataFr
         called, thinned; in genome order. The same store and settings give the same sites.
     """
     frames = []
+    people = store.scan("samples", cohort=cohort).select(pl.len()).collect().item()
     for contig in autosomes(store):
-        found = _common(store, cohort, contig, settings)
+        found = _common(store, cohort, contig, settings, people)
         if settings.spacing:
             found = _best(found, _LEVELS, settings.spacing)
         frames.append(found)
@@ -132,13 +133,20 @@ def autosomes(store: Store) -> list[str]:
     return [c for c in known.names if c not in left]
 
 
-def _common(store: Store, cohort: str, contig: str, settings: SiteSettings) -> pl.DataFrame:
-    """Give the alleles of a contig that fit, by position."""
+def _common(
+    store: Store, cohort: str, contig: str, settings: SiteSettings, people: int
+) -> pl.DataFrame:
+    """Give the alleles of a contig that fit, by position.
+
+    Called must be a share of all `people`: `call_rate` of the table is one of those whose
+    files hold the allele, which of files of single people may be its carriers alone.
+    """
     rows = store.scan("frequencies", cohort=cohort, contig=contig).filter(
         pl.col("stratum_by") == "all"
     )
     fits = pl.col("af").is_between(settings.least_af, 1 - settings.least_af)
-    fits &= pl.col("call_rate") >= settings.call_rate
+    called = pl.col("n_samples") - pl.col("n_missing")
+    fits &= called / max(people, 1) >= settings.call_rate
     if settings.snv_only:
         fits &= pl.col("ref").str.contains(_BASE) & pl.col("alt").str.contains(_BASE)
     if settings.inbreeding is not None:

@@ -15,6 +15,7 @@ import polars as pl
 from varhouse.errors import StoreError, UsageError
 from varhouse.people.ancestry import axes_used, read_populations, sample_rows
 from varhouse.people.clusters import Clusters, find_clusters
+from varhouse.people.listed import without_listed
 from varhouse.people.panel import read_packed
 from varhouse.people.pca import Floats
 from varhouse.people.placing import least_sites, place
@@ -62,6 +63,7 @@ def project(
     sites, loadings = _read_loadings(store, onto)
     clusters, people = _read_clusters(store, onto, used, own)
     packed = read_packed(store, cohort, sites.select(*KEY, af="center"))
+    packed = without_listed(store, packed)
     somewhere = np.bitwise_or.reduce(packed.called, axis=0, initial=np.uint64(0))
     bits = np.unpackbits(somewhere.view(np.uint8), bitorder="little")[: sites.height]
     shared = np.flatnonzero(bits)

@@ -19,6 +19,7 @@ from varhouse.people.calls import AUTOSOME, Bools, CohortCalls, Int64, Sites, X,
 from varhouse.people.counts import COUNTS, Int32, count_rows
 from varhouse.people.depths import read_depths, source_frequencies
 from varhouse.people.flags import flag
+from varhouse.people.listed import LISTED, without_listed
 from varhouse.people.panel import PackedCalls, choose_sites, read_packed
 from varhouse.people.roh import find_roh
 from varhouse.people.runcalls import RunCalls
@@ -28,10 +29,6 @@ from varhouse.query.people import sheet_rows
 from varhouse.query.select import Piece
 from varhouse.store.reader import Store
 from varhouse.tables.peopletables import SAMPLE_CONTIGS, SAMPLE_QC
-
-LISTED = 0.1
-"""Less than this share of reference among the calls of a file of one person: of a list of
-variants."""
 
 OF_CONTIG = COUNTS[:5]
 """Counts of a contig."""
@@ -102,7 +99,7 @@ def sample_qc(
         packed = read_packed(store, cohort, choose_sites(store, cohort, settings.sites))
     source = settings.frequencies
     known = source_frequencies(store, source) if source is not None else None
-    for frame in (read_depths(store, cohort, known), find_roh(packed)):
+    for frame in (read_depths(store, cohort, known), find_roh(without_listed(store, packed))):
         rows = rows.join(frame, on="ordinal", how="left", maintain_order="left")
     rows = flag(_with_schema(rows), sheet, settings.limits)
     return Qc(rows, _contigs(calls, counts, sheet["ordinal"]))

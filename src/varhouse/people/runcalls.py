@@ -2,10 +2,10 @@
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from varhouse.callability.codes import LOW, unpack
 from varhouse.people.calls import Bools, CohortCalls, Int64, Sites
+from varhouse.people.listed import IS_GVCF
 from varhouse.query.peopleruns import RunRows
 from varhouse.query.rowgroups import Place
 from varhouse.store.reader import Store
@@ -25,8 +25,7 @@ class RunCalls:
 
     def __init__(self, store: Store, calls: CohortCalls) -> None:
         files = store.scan("files", cohort=calls.cohort)
-        is_gvcf = pl.col("has_runs") & pl.col("blocks_digest").is_not_null()
-        lists = files.filter(is_gvcf).select("samples").collect()["samples"]
+        lists = files.filter(IS_GVCF).select("samples").collect()["samples"]
         self._chosen = np.zeros(calls.people, np.bool_)
         self._chosen[lists.explode(empty_as_null=True).drop_nulls().to_numpy()] = True
         self.ordinal = np.flatnonzero(self._chosen).astype(np.int32)
