@@ -111,6 +111,15 @@ def test_no_snvs_and_no_autosomes(tmp_path) -> None:
     ]  # fmt: skip
 
 
+def test_an_unplaced_contig_is_no_autosome(tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(GENOME, "chrUn_1", "ACGTACGT")
+    lines = [line("chr1", 20, "snv", "0/1", "0/0"), line("chrUn_1", 4, "snv", "0/1", "1/1")]
+    qc = qc_of(tmp_path, ["a", "b"], lines, {"a"})
+    figures = qc.samples.select("n_genotypes", "n_het", "n_hom_alt", "n_singleton")
+    assert figures.rows() == [(1, 1, 0, 1), (1, 0, 0, 0)]
+    assert qc.contigs["contig"].to_list() == ["chr1", "chrUn_1"] * 2
+
+
 def test_one_person(tmp_path) -> None:
     """All that a person has alone is a singleton; a file with reference tells of its sites."""
     lines = [

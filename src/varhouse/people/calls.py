@@ -21,6 +21,7 @@ from varhouse.genome.haploid import HaploidRegions
 from varhouse.genotypes.planekernel import Planes
 from varhouse.genotypes.planerows import PlaneRows
 from varhouse.genotypes.planes import NO_PLOIDY
+from varhouse.people.panel import autosomes
 from varhouse.query.columns import Columns, read_columns
 from varhouse.query.counted import RECORD_BITS
 from varhouse.query.rowgroups import MAX_POS, Place, RowGroups
@@ -40,10 +41,9 @@ An insertion or deletion is only that: beside the base before it nothing changes
 lengths and more bases, and symbols, is OTHER.
 """
 
-AUTOSOME, PAR, X, Y, MT = range(5)
-"""Where a record lies by its POS: PAR is that of X or Y; X and Y are outside of it."""
-
-REGIONS = 5
+AUTOSOME, PAR, X, Y, MT, ELSEWHERE = range(6)
+"""Where a record lies by its POS: PAR is that of X or Y; X and Y are outside of it. ELSEWHERE
+are contigs far shorter than a chromosome: unplaced, alternative, decoys."""
 
 AT_ONCE = 8 << 20
 """Bytes of planes that are unpacked at once, about: a row group or two."""
@@ -82,7 +82,7 @@ class Sites:
     is_snv
         bool[n]: its stored ALTs are all transitions or transversions.
     region
-        int8[n]: AUTOSOME ... MT.
+        int8[n]: AUTOSOME ... ELSEWHERE.
     """
 
     key: Int64
@@ -133,6 +133,7 @@ class CohortCalls:
         text = store.scan("cohorts", cohort=cohort).select("haploid").collect()["haploid"][0]
         self.haploid = HaploidRegions.from_json(text, store.assembly_contigs)
         self._named = HaploidRegions(store.assembly_contigs, None)
+        self._autosomes = frozenset(autosomes(store))
         self._opened: dict[str, RowGroups] = {}
 
     @cached_property
@@ -230,6 +231,8 @@ class CohortCalls:
             known = self.haploid if contig in self.haploid.contigs else self._named
             outside = known.contains(rows["contig"], rows["pos"])
             out[:] = np.where(outside, Y if contig in self._named.on_y else X, PAR)
+        elif contig not in self._autosomes:
+            out[:] = ELSEWHERE
         return out
 
     def rows(self, piece: Piece, sites: Sites) -> Iterator[Rows]:

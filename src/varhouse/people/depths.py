@@ -16,11 +16,11 @@ import polars as pl
 
 from varhouse.alleles.unspecified import UNSPECIFIED_ALTS
 from varhouse.errors import UsageError
-from varhouse.genome.haploid import HaploidRegions
 from varhouse.genotypes.codec.blocks import Block, decode
 from varhouse.genotypes.codec.column import Column
 from varhouse.genotypes.planerows import PlaneRows
 from varhouse.people.depthkernel import Limits, Reads, Sums, add_block, first_values
+from varhouse.people.panel import autosomes
 from varhouse.query.columns import Columns, read_columns
 from varhouse.store.reader import Store
 from varhouse.tables.schema import KEY, WITHIN, PolarsType
@@ -94,11 +94,7 @@ def read_depths(
     """
     columns = read_columns(store, cohort)
     total = Sums.of(columns.size)
-    known = store.assembly_contigs
-    special = HaploidRegions(known, None)
-    for contig in known.names:
-        if contig in special.contigs | special.on_mt:
-            continue
+    for contig in autosomes(store):
         windows = list(_windows(store, cohort, contig))
         common = _frequencies(store, columns, contig, reference_af) if windows else None
         for window in windows:
