@@ -11,6 +11,7 @@ from varhouse.people import kinship
 from varhouse.people.ancestry import ancestry
 from varhouse.people.kinship import related
 from varhouse.people.listed import find_listed
+from varhouse.people.made import gather
 from varhouse.people.panel import choose_sites, read_packed
 from varhouse.people.samepairs import SameSettings, find_pairs
 from varhouse.people.settings import AncestrySettings, PeopleSettings, SiteSettings
@@ -61,6 +62,13 @@ def test_whose_files_list_only_variants(store):
     assert not find_listed(store, "full").any()
     rows = store.scan("samples", cohort="both").collect().sort("ordinal")
     assert rows.filter(find_listed(store, "both"))["sample"].to_list() == ["p02", "p03"]
+
+
+@pytest.mark.parametrize(("cohort", "n"), [("lists", "14"), ("both", "2"), ("full", None)])
+def test_that_files_list_only_variants_is_said(store, cohort, n):
+    notes = gather(store, cohort, PeopleSettings(sites=SITES)).notes
+    told = [t for t in notes if "list variants alone" in t]
+    assert [t.split(" sample")[0].split()[-1] for t in told] == ([n] if n else [])
 
 
 def test_strangers_of_whom_variants_are_listed_are_no_relatives(store, monkeypatch):

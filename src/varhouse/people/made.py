@@ -14,6 +14,7 @@ import polars as pl
 from varhouse import __version__
 from varhouse.people.ancestry import ancestry
 from varhouse.people.kinship import related
+from varhouse.people.listed import find_listed
 from varhouse.people.panel import choose_sites, read_packed
 from varhouse.people.qc import sample_qc
 from varhouse.people.settings import PeopleSettings
@@ -37,6 +38,11 @@ FOLLOWING = tuple(
               ANCESTRY_LOADINGS, PEOPLE_MADE)
 )  # fmt: skip
 """Tables that follow from the calls of a cohort and the settings alone."""
+
+LISTED = (
+    "the files of {n} sample(s) list variants alone, and tell nothing of other sites: no call"
+    " rate, kin, ancestry or runs of homozygosity of these"
+)
 
 NO_SITES = "no SNV is common and well called enough: relatedness and ancestry are not told"
 
@@ -102,7 +108,9 @@ def gather(store: Store, cohort: str, settings: PeopleSettings) -> Made:
     qc = sample_qc(store, cohort, settings, packed)
     pairs, trios = related(store, cohort, packed, settings)
     placed = ancestry(store, cohort, packed, pairs, settings)
-    notes = [] if sites.height else [NO_SITES]
+    listed = int(find_listed(store, cohort).sum())
+    notes = [LISTED.format(n=f"{listed:,}")] if listed else []
+    notes += [] if sites.height else [NO_SITES]
     n_flagged = qc.samples.filter(pl.col("flags") != "").height
     rows = {
         SAMPLE_QC: qc.samples,
