@@ -133,8 +133,14 @@ def _is_frequency(parts: list[str]) -> bool:
 
 
 def _sources(store: Store) -> Iterator[tuple[str, pl.Schema]]:
-    """List the sources of alleles that the view shows, with the schemas of their tables."""
+    """List the sources of alleles that the view shows, with the schemas of their tables.
+
+    A page is a file that is handed on: of what may not be passed on it shows nothing.
+    """
+    withheld = set(store.restricted)
     for table in store.open_tables:
+        if table.removeprefix(SOURCE) in withheld:
+            continue
         if table.startswith(SOURCE):
             yield table.removeprefix(SOURCE), store.scan(table).collect_schema()
 
