@@ -28,7 +28,7 @@ _ONE = np.uint64(1)
 
 
 @nb.njit(cache=True, nogil=True)
-def _word(bits, at, i, size):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def load_word(bits, at, i, size):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Load word i of the `size` bytes from `at` on; what is behind them is 0."""
     if at == NOTHING:
         return np.uint64(0)
@@ -59,7 +59,7 @@ def _count_full(planes, r, mask, chosen, row, k, out):  # type: ignore[no-untype
             copies = 0
             both = 0
             for i in range(mine.size):
-                v = load8(bits, at + 8 * i) if i < whole else _word(bits, at, i, size)
+                v = load8(bits, at + 8 * i) if i < whole else load_word(bits, at, i, size)
                 if v != 0:
                     v &= mine[i]
                     copies += ones(v)
@@ -76,8 +76,8 @@ def _count_two(planes, r, mask, male, haploid, row, k, out):  # type: ignore[no-
     bits, n_alt = planes.bits, planes.plane[r + 1] - planes.plane[r]
     size = (2 * np.int64(planes.people[r]) + 7) >> 3
     for i in range(mask.shape[1]):
-        m = _word(bits, planes.missing[r], i, size)
-        a = _word(bits, planes.absent[r], i, size)
+        m = load_word(bits, planes.missing[r], i, size)
+        a = load_word(bits, planes.absent[r], i, size)
         some = (m | (m >> _ONE)) & _LOW
         none = a & (a >> _ONE) & _LOW
         fewer = (a | (a >> _ONE)) & _LOW
@@ -94,7 +94,7 @@ def _count_two(planes, r, mask, male, haploid, row, k, out):  # type: ignore[no-
             miss[k, g] += ones(unknown & mask[g, i])
             odd[k, g] += ones((single | of_males) & ~unknown & mask[g, i])
         for p in range(n_alt):
-            v = _word(bits, planes.at[planes.plane[r] + p], i, size)
+            v = load_word(bits, planes.at[planes.plane[r] + p], i, size)
             if v == 0:
                 continue
             twice = v & (v >> _ONE) & _LOW

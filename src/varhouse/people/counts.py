@@ -18,11 +18,11 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from varhouse.frequencies.planecount import load_word
 from varhouse.genome.haploid import copies_of
 from varhouse.genotypes.planekernel import NOTHING
 from varhouse.genotypes.planes import NO_PLOIDY
 from varhouse.people.calls import NO_KIND, OTHER, Bools, Int64, Rows, Sites
-from varhouse.tables.loads import load8
 
 COUNTS = (
     "n_genotypes", "n_missing", "n_het", "n_hom_alt", "n_hemi", "n_ti", "n_tv",
@@ -44,20 +44,6 @@ _LOW = np.uint64(0x5555_5555_5555_5555)
 """The bit of each person's second copy."""
 
 Int32 = npt.NDArray[np.int32]
-
-
-@nb.njit(cache=True, nogil=True)
-def _word(bits, at, i, size):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Load word i of the `size` bytes from `at` on; what is behind them is 0."""
-    if at == NOTHING:
-        return np.uint64(0)
-    first = 8 * i
-    if first + 8 <= size:
-        return load8(bits, at + first)
-    out = np.uint64(0)
-    for j in range(size - first):
-        out |= np.uint64(bits[at + first + j]) << np.uint64(8 * j)
-    return out
 
 
 @nb.njit(cache=True, nogil=True)
@@ -84,7 +70,7 @@ def _add_full(planes, r, kind, across, w):  # type: ignore[no-untyped-def]  # pr
         some = np.uint64(0)
         twice = np.uint64(0)
         for p in range(kind.size):
-            v = _word(bits, planes.at[first + p], i, size)
+            v = load_word(bits, planes.at[first + p], i, size)
             if v == 0 or kind[p] == NO_KIND:
                 continue
             some |= (v | (v >> _ONE)) & _LOW
@@ -102,8 +88,8 @@ def _add_two(planes, r, kind, male, is_haploid, across, w):  # type: ignore[no-u
     first = planes.plane[r]
     size = (2 * np.int64(planes.people[r]) + 7) >> 3
     for i in range((size + 7) >> 3):
-        m = _word(bits, planes.missing[r], i, size)
-        a = _word(bits, planes.absent[r], i, size)
+        m = load_word(bits, planes.missing[r], i, size)
+        a = load_word(bits, planes.absent[r], i, size)
         none = a & (a >> _ONE) & _LOW
         fewer = (a | (a >> _ONE)) & _LOW
         half = np.uint64(0)
@@ -114,7 +100,7 @@ def _add_two(planes, r, kind, male, is_haploid, across, w):  # type: ignore[no-u
         some = np.uint64(0)
         twice = np.uint64(0)
         for p in range(kind.size):
-            v = _word(bits, planes.at[first + p], i, size)
+            v = load_word(bits, planes.at[first + p], i, size)
             if v == 0 or kind[p] == NO_KIND:
                 continue
             some |= (v | (v >> _ONE)) & _LOW & ~unknown
@@ -173,7 +159,7 @@ def _add_singles(planes, r, kind, single, ordinal, out):  # type: ignore[no-unty
             continue
         at = planes.at[planes.plane[r] + p]
         for i in range((size + 7) >> 3):
-            if _word(planes.bits, at, i, size) == 0:
+            if load_word(planes.bits, at, i, size) == 0:
                 continue
             for j in range(64):
                 q = 64 * i + j

@@ -39,7 +39,7 @@ FOLLOWING = tuple(
 )  # fmt: skip
 """Tables that follow from the calls of a cohort and the settings alone."""
 
-LISTED = (
+ONLY_VARIANTS = (
     "the files of {n} sample(s) list variants alone, and tell nothing of other sites: no call"
     " rate, kin, ancestry or runs of homozygosity of these"
 )
@@ -109,7 +109,7 @@ def gather(store: Store, cohort: str, settings: PeopleSettings) -> Made:
     pairs, trios = related(store, cohort, packed, settings)
     placed = ancestry(store, cohort, packed, pairs, settings)
     listed = int(find_listed(store, cohort).sum())
-    notes = [LISTED.format(n=f"{listed:,}")] if listed else []
+    notes = [ONLY_VARIANTS.format(n=f"{listed:,}")] if listed else []
     notes += [] if sites.height else [NO_SITES]
     n_flagged = qc.samples.filter(pl.col("flags") != "").height
     rows = {
